@@ -1,0 +1,70 @@
+/** The relay's configuration after it was read and checked: values that cannot lie, and no text of the file. */
+import type { SocketAddress } from "../names/endpoint.ts"
+import type { Hostname } from "../names/hostname.ts"
+import type { Cidr } from "../names/ip-address.ts"
+import type { Friend, FriendName, ListenerName, Protocol, Route } from "../route/route.ts"
+
+export type Config = {
+  readonly relay: RelaySettings
+  readonly listeners: readonly Listener[]
+  readonly friends: readonly Friend[]
+  readonly limits: Limits
+}
+
+export type RelaySettings = {
+  /** EHLO name, MX name, name in the certificate. */
+  readonly name: Hostname
+  /** The state folder, absolute; SQLite and keys inside. */
+  readonly state: string
+  /** Metrics and health; loopback unless said otherwise. `undefined`: off. */
+  readonly admin: SocketAddress | undefined
+}
+
+export type Listener = {
+  readonly name: ListenerName
+  readonly bind: readonly [SocketAddress, ...SocketAddress[]]
+  readonly protocol: Protocol
+  /** From these peers, and from nobody else, a PROXY header is read; from them it is required. */
+  readonly acceptProxy: readonly Cidr[]
+  /** The whole listener is this friend's. */
+  readonly friend: FriendName | undefined
+  /** TLS listeners: the friend who gets connections that name nobody. `undefined`: they get an alert. */
+  readonly default: FriendName | undefined
+}
+
+/** Every limit of the relay that a file may change. */
+export type Limits = {
+  readonly connectionsMax: number
+  readonly connectionsPerSourceMax: number
+  readonly connectionsPerFriendMax: number
+  readonly helloDeadlineMs: number
+  readonly connectDeadlineMs: number
+  readonly idleDeadlineMs: number
+  readonly messageBytesMax: number
+  readonly spoolPerFriendBytesMax: number
+  readonly mailLifetimeMs: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  /** Ours: with 20,000 descriptors, two for each connection, this leaves room for files and new listeners. */
+  connectionsMax: 9_000,
+  /** Ours: many times what a browser or a mail sender opens. */
+  connectionsPerSourceMax: 200,
+  connectionsPerFriendMax: 4_000,
+  /** Ours: a ClientHello, or a PROXY header with it, in full. One deadline from accept to route. */
+  helloDeadlineMs: 10_000,
+  /** Ours: below what browsers and mail senders wait themselves. */
+  connectDeadlineMs: 10_000,
+  /** RFC 5382 §5 REQ-5: an established connection may not be dropped before 2 h 4 min of silence. */
+  idleDeadlineMs: 124 * 60_000,
+  /** Ours: what large providers accept (RFC 5321 §4.5.3.1.7 asks for 64 kB at least). */
+  messageBytesMax: 52_428_800,
+  /** Ours: what one friend may leave in our spool before we answer 452. */
+  spoolPerFriendBytesMax: 2_147_483_648,
+  /** Ours: a box may be away for three weeks (RFC 5321 §4.5.4.1 asks for 4 to 5 days at least). */
+  mailLifetimeMs: 21 * 24 * 3_600_000,
+}
+
+export function routesOf(config: Config): readonly Route[] {
+  return config.friends.flatMap((friend) => friend.routes)
+}

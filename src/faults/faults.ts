@@ -1,0 +1,114 @@
+/**
+ * Every fault that Waypost answers or reports, as a closed set of codes. `blame` says whose move it is, `tell` may be
+ * sent to a stranger, details are only logged. Each code has a section in docs/faults.md (a test checks both ways).
+ */
+
+/** Whose move it is: the connecting peer's, the friend's (box or backend), the operator's, or nobody's (it passes). */
+export type Blame = "peer" | "friend" | "operator" | "passes"
+
+export type FaultKind = {
+  readonly blame: Blame
+  readonly tell: string
+  /** SMTP reply code and enhanced code (RFC 5321 §4.2, RFC 3463), where the fault is answered in SMTP. */
+  readonly smtp?: `${4 | 5}${number} ${4 | 5}.${number}.${number}`
+  /** HTTP status (RFC 9110 §15), where the fault is answered in HTTP. */
+  readonly http?: number
+  /** TLS alert description (RFC 8446 §6), where the fault is answered in TLS. */
+  readonly alert?: TlsAlert
+}
+
+/** The alerts we send, by their RFC 8446 §6 names. */
+export type TlsAlert =
+  | "unexpected_message"
+  | "decode_error"
+  | "illegal_parameter"
+  | "protocol_version"
+  | "internal_error"
+  | "record_overflow"
+  | "unrecognized_name"
+
+export const faults = {
+  // TLS listeners
+  NOT_TLS: { blame: "peer", alert: "unexpected_message", tell: "The first bytes are not a TLS handshake" },
+  HELLO_MALFORMED: { blame: "peer", alert: "decode_error", tell: "The ClientHello does not follow RFC 8446" },
+  HELLO_AMBIGUOUS: { blame: "peer", alert: "illegal_parameter", tell: "The ClientHello says something twice" },
+  HELLO_TOO_LARGE: { blame: "peer", alert: "record_overflow", tell: "The ClientHello is larger than we read" },
+  HELLO_LATE: { blame: "peer", tell: "The connection said nothing we can route by in time" },
+  NAME_MALFORMED: { blame: "peer", alert: "illegal_parameter", tell: "The server name is not a host name" },
+  NAME_MISSING: { blame: "peer", alert: "unrecognized_name", tell: "The ClientHello names no server" },
+  NAME_UNKNOWN: { blame: "peer", alert: "unrecognized_name", tell: "Nobody here answers for that name" },
+  // PROXY protocol
+  PROXY_MALFORMED: { blame: "peer", tell: "The PROXY header does not follow its specification" },
+  PROXY_MISSING: { blame: "peer", tell: "This listener expects a PROXY header from that address" },
+  // Carrying
+  NO_ROUTE: { blame: "operator", tell: "No route leads from here", http: 421 },
+  BACKEND_REFUSES: { blame: "friend", tell: "The next host refuses connections", http: 502, alert: "internal_error" },
+  BACKEND_SILENT: { blame: "friend", tell: "The next host did not answer in time", http: 504, alert: "internal_error" },
+  BACKEND_UNKNOWN: {
+    blame: "operator",
+    tell: "The next host's name does not resolve",
+    http: 502,
+    alert: "internal_error",
+  },
+  IDLE_TOO_LONG: { blame: "passes", tell: "Nothing was sent for too long" },
+  // Admission
+  TOO_MANY_FROM_SOURCE: { blame: "peer", tell: "Too many connections from your address", smtp: "421 4.7.0", http: 429 },
+  TOO_MANY_FOR_FRIEND: { blame: "passes", tell: "Too many connections for this host", smtp: "421 4.3.2", http: 503 },
+  TOO_MANY_IN_ALL: { blame: "operator", tell: "The relay is full", smtp: "421 4.3.2", http: 503 },
+  // Peer mail: the dialogue
+  NOT_OURS: { blame: "peer", smtp: "550 5.7.1", tell: "We do not relay for that address" },
+  ROUTED_ADDRESS: { blame: "peer", smtp: "550 5.7.1", tell: "We do not relay through a second hop" },
+  NO_SUCH_RECIPIENT: { blame: "peer", smtp: "550 5.1.1", tell: "No such recipient here" },
+  ADDRESS_MALFORMED: { blame: "peer", smtp: "553 5.1.3", tell: "That is not an address" },
+  NEEDS_SMTPUTF8: { blame: "peer", smtp: "553 5.6.7", tell: "A non-ASCII address needs SMTPUTF8" },
+  PARAMETER_UNKNOWN: { blame: "peer", smtp: "555 5.5.4", tell: "We do not know that parameter" },
+  PIPELINED_UNASKED: { blame: "peer", smtp: "554 5.5.0", tell: "Commands were sent before it was their turn" },
+  BARE_LINE_END: { blame: "peer", smtp: "550 5.6.11", tell: "A line ends in a bare CR or LF" },
+  NUL_IN_CONTENT: { blame: "peer", smtp: "550 5.6.0", tell: "The message contains a NUL byte" },
+  MESSAGE_TOO_LARGE: { blame: "peer", smtp: "552 5.3.4", tell: "The message is larger than we accept" },
+  MAIL_LOOP: { blame: "operator", smtp: "554 5.4.6", tell: "The message has passed too many hosts: a loop" },
+  SPOOL_FULL: { blame: "operator", smtp: "452 4.3.1", tell: "No room to keep the message; try later" },
+  QUOTA_FULL: { blame: "friend", smtp: "452 4.2.2", tell: "The friend's share of the spool is full; try later" },
+  SPOOL_FAILED: { blame: "operator", smtp: "451 4.3.0", tell: "The message could not be kept; try later" },
+  SLOW_SENDER: { blame: "peer", smtp: "421 4.4.2", tell: "The session took too long" },
+  STOPPING: { blame: "passes", smtp: "421 4.3.2", tell: "The relay is being stopped; try again" },
+  // Peer mail: delivery
+  HOME_AWAY: { blame: "friend", smtp: "451 4.4.1", tell: "The next host is not answering" },
+  HOME_SAYS_LATER: { blame: "friend", smtp: "451 4.3.0", tell: "The next host asks to try later" },
+  HOME_REFUSES: { blame: "friend", smtp: "554 5.0.0", tell: "The next host refuses the message" },
+  HOME_TLS_FAILED: { blame: "friend", smtp: "451 4.7.5", tell: "The next host's TLS could not be trusted" },
+  NEXT_HOP_IS_US: { blame: "operator", smtp: "554 5.4.6", tell: "The next hop is this relay itself: a loop" },
+  MAIL_EXPIRED: { blame: "friend", smtp: "554 5.4.7", tell: "The next host stayed away for too long" },
+  // HTTP
+  HOST_UNKNOWN: { blame: "peer", http: 421, tell: "Nobody here answers for that host" },
+  REQUEST_MALFORMED: { blame: "peer", http: 400, tell: "The request does not follow RFC 9112" },
+  // The program itself
+  CONFIG_INVALID: { blame: "operator", tell: "The configuration has faults; nothing was changed" },
+  BIND_REFUSED: { blame: "operator", tell: "The address or port could not be bound" },
+  PROMISE_BROKEN: { blame: "operator", tell: "A promise to a friend is broken by a route" },
+  STATE_LOCKED: { blame: "operator", tell: "Another relay is using this state folder" },
+} as const satisfies Record<string, FaultKind>
+
+export type FaultCode = keyof typeof faults
+
+/** A fault that happened: its code, and what only the log and the operator may see. */
+export type Fault = { readonly code: FaultCode; readonly detail: string }
+
+export function fault(code: FaultCode, detail: string): Fault {
+  return { code, detail }
+}
+
+export function kindOf(code: FaultCode): FaultKind {
+  return faults[code]
+}
+
+/** A fault on its way up to the shell that answers it. Only composition and shells throw it; parsers never do. */
+export class FaultError extends Error {
+  readonly fault: Fault
+
+  constructor(what: Fault, options?: ErrorOptions) {
+    super(`${what.code}: ${what.detail}`, options)
+    this.name = "FaultError"
+    this.fault = what
+  }
+}

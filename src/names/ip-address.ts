@@ -1,0 +1,53 @@
+/**
+ * IP addresses in one spelling, so that equal addresses are equal strings: dotted quad for IPv4 (also when the kernel
+ * says ::ffff:a.b.c.d), RFC 5952 text for IPv6, no zone.
+ */
+import ipaddr from "ipaddr.js"
+
+/** A checked address in its one spelling. */
+export type IpAddress = string & { readonly __brand: "IpAddress" }
+
+/** A range of addresses, as in `accept-proxy: [10.0.0.0/8]`. */
+export type Cidr = { readonly network: IpAddress; readonly prefixBits: number }
+
+const DOTTED_QUAD = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/
+
+/** Reads an address strictly: no octal, no short forms, no zone; `undefined` if it is none. */
+export function ipAddress(text: string): IpAddress | undefined {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const looksRight = text.includes(":") ? ipaddr.IPv6.isValid(text) && !text.includes("%") : isDottedQuad(text)
+  if (!looksRight) return undefined
+  const address = ipaddr.process(text).toString() as IpAddress // the only cast to IpAddress in the program
+  if (recent.size >= RECENT_MAX) recent.clear()
+  recent.set(text, address)
+  return address
+}
+
+/** Ours: remembered spellings. Every accepted connection asks twice, mostly about the same few addresses. */
+const RECENT_MAX = 4096
+const recent = new Map<string, IpAddress>()
+
+function isDottedQuad(text: string): boolean {
+  return DOTTED_QUAD.test(text) && text.split(".").every((octet) => Number(octet) <= 255)
+}
+
+export function isIpv6(address: IpAddress): boolean {
+  return address.includes(":")
+}
+
+/** Reads `10.0.0.0/8`, or a bare address as a range of one. */
+export function cidr(text: string): Cidr | undefined {
+  const [addressText = "", bitsText, ...more] = text.split("/")
+  const network = ipAddress(addressText)
+  if (!network || more.length > 0) return undefined
+  const bitsMax = isIpv6(network) ? 128 : 32
+  if (bitsText === undefined) return { network, prefixBits: bitsMax }
+  const prefixBits = /^\d{1,3}$/.test(bitsText) ? Number(bitsText) : NaN
+  return prefixBits <= bitsMax ? { network, prefixBits } : undefined
+}
+
+export function contains(range: Cidr, address: IpAddress): boolean {
+  if (isIpv6(range.network) !== isIpv6(address)) return false
+  return ipaddr.parse(address).match(ipaddr.parse(range.network), range.prefixBits)
+}

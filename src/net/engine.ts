@@ -1,0 +1,103 @@
+/**
+ * The data plane, as the rest of Waypost sees it: it accepts, reads the first bytes, asks what to do, and moves bytes
+ * both ways until both directions have ended. It parses nothing and decides nothing. Two things implement it: the
+ * JavaScript engine, which runs everywhere, and the native one, which is faster.
+ */
+import type { Socket } from "node:net"
+import type { SocketAddress } from "../names/endpoint.ts"
+import type { IpAddress } from "../names/ip-address.ts"
+
+export interface Engine {
+  readonly kind: "native" | "javascript"
+  /**
+   * Binds and listens. Rejects with a `FaultError` BIND_REFUSED that names the address and the remedy.
+   * `decide` is called for every connection; it must not throw (if it does, that one connection is reset).
+   */
+  listen(options: ListenOptions, decide: Decide): Promise<OpenListener>
+  /** Closes listeners and cuts every connection still carried. */
+  close(): Promise<void>
+}
+
+export type ListenOptions = {
+  /** For reports. */
+  readonly name: string
+  readonly bind: SocketAddress
+  /** `accept`: ask at once, with no bytes (the server speaks first). `bytes`: ask when the visitor has said something. */
+  readonly ask: "accept" | "bytes"
+  /** From accept to a decision other than `wait`. */
+  readonly decideDeadlineMs: number
+  readonly ended: (report: Ended) => void
+}
+
+export interface OpenListener {
+  /** As bound: the port is the real one where 0 was asked for. */
+  readonly bound: SocketAddress
+  /** Accepts no more; connections that are carried go on. */
+  stop(): Promise<void>
+  /** Resolves when nothing is carried any more. */
+  drained(): Promise<void>
+}
+
+/** A connection that waits for an answer. */
+export type Arrival = {
+  readonly remote: SocketAddress
+  readonly local: SocketAddress
+  /** Everything read so far, from the first byte. A view: copy what must outlive the call. */
+  readonly received: Uint8Array
+  /** The visitor will send nothing more. */
+  readonly finished: boolean
+}
+
+export type Decide = (arrival: Arrival) => Decision
+
+export type Decision =
+  | { readonly do: "wait" } // for more bytes; asked again when they are there
+  | Carry
+  | { readonly do: "answer"; readonly bytes: Uint8Array; readonly why: string } // write, then close (a TLS alert)
+  | { readonly do: "reset"; readonly why: string }
+  | { readonly do: "adopt"; readonly skipBytes: number; readonly adopted: (socket: Socket) => void } // as an ordinary socket, bytes read given back
+
+/** Connect, send `prefix`, replay `received` from `skipBytes` on, splice. */
+export type Carry = {
+  readonly do: "carry"
+  /** Tried in order until one accepts. */
+  readonly to: readonly [SocketAddress, ...SocketAddress[]]
+  /** Sent to the backend before anything else: a PROXY header. */
+  readonly prefix: Uint8Array
+  /** How many of the received bytes were for us alone (a PROXY header) and are not replayed. */
+  readonly skipBytes: number
+  readonly connectDeadlineMs: number
+  readonly idleDeadlineMs: number
+  /** Sent to the visitor if no backend accepts, before closing (a TLS alert). Empty: reset. */
+  readonly onConnectFailure: Uint8Array
+  /** Comes back in `Ended`; the engine does not look at it. */
+  readonly tag: unknown
+  /** Cuts this connection when it fires. */
+  readonly signal?: AbortSignal
+}
+
+/** One carried or refused connection, after it is gone. */
+export type Ended = {
+  readonly listener: string
+  readonly remote: SocketAddress
+  readonly local: IpAddress
+  readonly tag: unknown
+  /** Visitor to backend, as accepted by the backend's socket; prefix and replayed bytes count. */
+  readonly bytesToBackend: number
+  readonly bytesToVisitor: number
+  readonly durationMs: number
+  readonly how: EndedHow
+}
+
+export type EndedHow =
+  | "both-finished" // FIN from each side: a clean end
+  | "visitor-reset"
+  | "backend-reset"
+  | "idle"
+  | "connect-failed" // refused or unreachable
+  | "connect-timeout"
+  | "undecided" // deadline before a decision, or the visitor left before it
+  | "answered"
+  | "reset-by-us"
+  | "cancelled"
+  | "adopted"

@@ -1,0 +1,74 @@
+/**
+ * The one description of a route: what matches, how it is carried, where it goes. The router walks this value, the
+ * policy judges the same value, and CLI, lab and documentation print it. There is no second description.
+ */
+import type { Endpoint } from "../names/endpoint.ts"
+import type { HostPattern } from "../names/hostname.ts"
+import type { IpAddress } from "../names/ip-address.ts"
+
+/** A friend's name in the configuration: also what limits, quotas and logs are kept by. */
+export type FriendName = string
+/** A listener's name in the configuration. A friend's routes are keyed by it. */
+export type ListenerName = string
+
+export type Route = {
+  readonly friend: FriendName
+  readonly listener: ListenerName
+  /** What the listener speaks. It decides which matches are possible. */
+  readonly protocol: Protocol
+  /** Any one of these leads here. A friend's own address goes before every name. */
+  readonly matches: readonly Match[]
+  readonly carry: Carry
+  readonly to: Backend
+}
+
+/** `tls`: TLS from the first byte. `tcp`: anything, found by address or port alone. `tunnel`: boxes attach here. */
+export type Protocol = "smtp" | "tls" | "http" | "tcp" | "tunnel"
+
+export type Match =
+  | { readonly by: "address"; readonly addresses: readonly IpAddress[] }
+  | { readonly by: "port" } // the whole listener is this friend's
+  | { readonly by: "sni"; readonly names: readonly HostPattern[] }
+  | { readonly by: "starttls-sni"; readonly names: readonly HostPattern[] }
+  | { readonly by: "host"; readonly names: readonly HostPattern[] }
+  | { readonly by: "recipient"; readonly domains: readonly HostPattern[] }
+
+/** How a route carries. `dedicated`: bytes pass end to end. `peer`: the relay itself is an end. */
+export type Carry =
+  | { readonly mode: "dedicated"; readonly proxy: ProxyOut; readonly otherwise: Otherwise }
+  | { readonly mode: "peer"; readonly as: "mail"; readonly recipients: Recipients; readonly tls: NextHopTls }
+  | { readonly mode: "peer"; readonly as: "web"; readonly cache: boolean }
+
+/** The PROXY header that the backend is sent before anything else. */
+export type ProxyOut = "none" | "v1" | "v2"
+
+/** Mail senders that cannot be routed end to end (no STARTTLS, no usable name). */
+export type Otherwise = "refuse" | "peer"
+
+/** Who may be written to at the friend's domains. `postmaster` and `abuse` are always accepted (RFC 5321 §4.5.1, RFC 2142). */
+export type Recipients =
+  { readonly kind: "any" } | { readonly kind: "listed"; readonly localParts: ReadonlySet<string> } // lower case
+
+/** TLS towards the friend's own mail server. */
+export type NextHopTls = "opportunistic" | "encrypt" | "verify"
+
+export type Backend =
+  | { readonly kind: "tcp"; readonly to: readonly [Endpoint, ...Endpoint[]] } // tried in this order
+  | { readonly kind: "box"; readonly service: string } // the service there has the listener's name unless said otherwise
+
+/** What a friend asked the relay to refuse to break. `sealed`: no route lets the relay read. */
+export type Promised = "none" | "sealed"
+
+/** Somebody the relay carries for. */
+export type Friend = {
+  readonly name: FriendName
+  readonly promise: Promised
+  readonly domains: readonly HostPattern[]
+  readonly addresses: readonly IpAddress[]
+  readonly routes: readonly Route[]
+}
+
+/** A route's name in logs, tables and faults: `alice/https`. */
+export function routeName(route: Pick<Route, "friend" | "listener">): string {
+  return `${route.friend}/${route.listener}`
+}
