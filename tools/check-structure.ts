@@ -21,7 +21,23 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   smtp: ["bytes", "names", "faults", "clock", "log", "route", "net", "store"],
   http: ["bytes", "names", "faults", "clock", "log", "route", "net"],
   tunnel: ["bytes", "names", "faults", "clock", "log", "route", "net"],
-  relay: ["bytes", "names", "faults", "clock", "log", "route", "config", "policy", "net", "store", "sni", "cert", "smtp", "http", "tunnel"],
+  relay: [
+    "bytes",
+    "names",
+    "faults",
+    "clock",
+    "log",
+    "route",
+    "config",
+    "policy",
+    "net",
+    "store",
+    "sni",
+    "cert",
+    "smtp",
+    "http",
+    "tunnel",
+  ],
   box: ["bytes", "names", "faults", "clock", "log", "route", "config", "policy", "net", "tunnel", "cert"],
   lab: ["names", "faults", "clock", "log", "route", "config", "policy", "net", "relay", "box", "cert"],
   cli: ["names", "faults", "clock", "log", "route", "config", "policy", "net", "store", "cert", "relay", "box", "lab"],
@@ -40,7 +56,9 @@ export async function breaches(): Promise<{ readonly modules: number; readonly f
   const { modules } = output as ICruiseResult
   const ours = modules.filter((module) => module.source.startsWith("src/"))
   const found = ours.flatMap((module) =>
-    module.dependencies.flatMap((dependency) => breach(module.source, dependency.resolved, dependency.module, dependency.circular)),
+    module.dependencies.flatMap((dependency) =>
+      breach(module.source, dependency.resolved, dependency.module, dependency.circular),
+    ),
   )
   return { modules: ours.length, found }
 }
