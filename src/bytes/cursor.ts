@@ -15,7 +15,7 @@ export class Cursor {
   }
 
   u8(): number | undefined {
-    return this.#bytes[this.#at++]
+    return this.leftBytes === 0 ? undefined : this.#bytes[this.#at++]
   }
 
   u16(): number | undefined {

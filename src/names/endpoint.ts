@@ -13,7 +13,7 @@ export type Endpoint = { readonly host: IpAddress | Hostname; readonly port: Por
 
 /** Reads `10.0.0.5:443`, `[2001:db8::1]:443` or `mx.dave.example:25`. Port 0 means "any free port" and is left to the caller to allow. */
 export function endpoint(text: string): Endpoint | undefined {
-  const parts = /^(?:\[(?<v6>[^\]]+)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups
+  const parts = /^(?:\[(?<v6>[^\]]*:[^\]]*)\]|(?<host>[^:[\]]+)):(?<port>\d{1,5})$/.exec(text)?.groups
   if (!parts) return undefined
   const host = parts["v6"] ? ipAddress(parts["v6"]) : (ipAddress(parts["host"] ?? "") ?? hostname(parts["host"] ?? ""))
   const port = Number(parts["port"])

@@ -16,8 +16,7 @@ const DOTTED_QUAD = /^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$/
 export function ipAddress(text: string): IpAddress | undefined {
   const known = recent.get(text)
   if (known !== undefined) return known
-  const looksRight = text.includes(":") ? ipaddr.IPv6.isValid(text) && !text.includes("%") : isDottedQuad(text)
-  if (!looksRight) return undefined
+  if (!(text.includes(":") ? isGroups(text) : isDottedQuad(text))) return undefined
   const address = ipaddr.process(text).toString() as IpAddress // the only cast to IpAddress in the program
   if (recent.size >= RECENT_MAX) recent.clear()
   recent.set(text, address)
@@ -27,6 +26,12 @@ export function ipAddress(text: string): IpAddress | undefined {
 /** Ours: remembered spellings. Every accepted connection asks twice, mostly about the same few addresses. */
 const RECENT_MAX = 4096
 const recent = new Map<string, IpAddress>()
+
+/** IPv6; a dotted quad at its end is as strict as one alone (ipaddr.js would read 010 as octal). */
+function isGroups(text: string): boolean {
+  const tail = text.slice(text.lastIndexOf(":") + 1)
+  return ipaddr.IPv6.isValid(text) && !text.includes("%") && (!tail.includes(".") || isDottedQuad(tail))
+}
 
 function isDottedQuad(text: string): boolean {
   return DOTTED_QUAD.test(text) && text.split(".").every((octet) => Number(octet) <= 255)
