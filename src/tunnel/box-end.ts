@@ -1,0 +1,157 @@
+/**
+ * The box's end of one tunnel: dials out, checks that the relay is the one it knows, then answers what the relay asks.
+ * It opens only services that its owner listed: the relay names a service and can never name an address, so it cannot
+ * reach into the owner's network.
+ */
+import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2"
+import type { Duplex } from "node:stream"
+import { connect, type TLSSocket } from "node:tls"
+import type { Clock } from "../clock/clock.ts"
+import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { keepAlive } from "./heartbeat.ts"
+import { pinOf, samePin, type Pin } from "./pin.ts"
+import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
+import { CLAIM_PATH, readStreamRequest, STATUS, TUNNEL_ALPN, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
+
+/** Ours: the verdicts of one friend's routes, in JSON. */
+const VERDICTS_BYTES_MAX = 262_144
+
+export type BoxEndOptions = {
+  readonly relay: Endpoint
+  readonly relayPin: Pin
+  /** The box's own key and certificate, PEM. */
+  readonly key: string
+  readonly cert: string
+  /** The secret to join with, when the relay does not know our key yet. */
+  readonly claim: string | undefined
+  /** Whether the owner accepts these verdicts. */
+  readonly accepts: (verdicts: string) => boolean
+  /** Connects to a service and splices; resolves to `false` when there is no such service. Rejects when it is down. */
+  readonly serve: (request: StreamRequest, opened: () => Duplex) => Promise<boolean>
+  readonly clock: Clock
+}
+
+export type BoxEnd = {
+  readonly rttMs: () => number | undefined
+  /** The relay asked us to dial anew; streams go on until they end. */
+  readonly leaving: Promise<void>
+  readonly gone: Promise<Ending>
+  close(): void
+}
+
+export type Ending = "closed" | "promise-broken"
+
+/**
+ * Dials and attaches; resolves when the relay has shown its verdicts and they were accepted. Rejects when the relay
+ * cannot be reached, shows another key than the pinned one, does not let us in, or breaks the promise.
+ */
+export async function boxEnd(options: BoxEndOptions): Promise<BoxEnd> {
+  const tls = await dial(options)
+  const session = performServerHandshake(tls, SESSION_OPTIONS)
+  session.setLocalWindowSize(SESSION_WINDOW_BYTES)
+  return attach(session, options)
+}
+
+function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<BoxEnd> {
+  let ending: Ending = "closed"
+  let lastRttMs: number | undefined
+  const leaving = new Promise<void>((resolve) => session.once("goaway", () => resolve()))
+  const gone = new Promise<Ending>((resolve) => session.once("close", () => resolve(ending)))
+  const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, close: () => session.destroy() }
+  session.on("error", () => session.destroy())
+  keepAlive(session, options.clock, (ms) => (lastRttMs = ms))
+  return new Promise((resolve, reject) => {
+    const overdue = options.clock.after(ATTACH_DEADLINE_MS, () => session.destroy())
+    session.once("close", () => {
+      overdue()
+      reject(
+        new Error(ending === "closed" ? "the relay did not let this box in" : "a verdict breaks this box's promise"),
+      )
+    })
+    session.on("stream", (stream, headers) => {
+      stream.on("error", () => stream.destroy()) // one connection's trouble stays its own
+      if (headers[":method"] === "CONNECT") return void openService(stream, readStreamRequest(headers), options)
+      if (headers[":path"] === CLAIM_PATH) return answerClaim(stream, options.claim)
+      if (headers[":path"] !== VERDICTS_PATH)
+        return stream.respond({ ":status": STATUS.noSuchService }, { endStream: true })
+      readBody(stream, (verdicts) => {
+        const accepted = options.accepts(verdicts)
+        if (!accepted) ending = "promise-broken"
+        stream.respond({ ":status": accepted ? STATUS.done : STATUS.promiseBroken }, { endStream: true })
+        overdue()
+        if (accepted) resolve(end)
+        else session.close()
+      })
+    })
+  })
+}
+
+async function openService(
+  stream: ServerHttp2Stream,
+  request: StreamRequest | undefined,
+  options: BoxEndOptions,
+): Promise<void> {
+  if (!request) return stream.respond({ ":status": STATUS.malformed }, { endStream: true })
+  const opened = () => {
+    stream.respond({ ":status": STATUS.open })
+    return stream
+  }
+  try {
+    const known = await options.serve(request, opened)
+    if (!known) answerOnce(stream, STATUS.noSuchService)
+  } catch {
+    answerOnce(stream, STATUS.serviceDown)
+  }
+}
+
+function answerOnce(stream: ServerHttp2Stream, status: number): void {
+  if (!stream.headersSent && !stream.destroyed) stream.respond({ ":status": status }, { endStream: true })
+}
+
+function answerClaim(stream: ServerHttp2Stream, claim: string | undefined): void {
+  stream.respond({ ":status": claim === undefined ? STATUS.noSuchService : STATUS.open })
+  stream.end(claim)
+}
+
+function readBody(stream: ServerHttp2Stream, whole: (body: string) => void): void {
+  let body = ""
+  stream.setEncoding("utf8").on("data", (piece: string) => {
+    body += piece
+    if (body.length > VERDICTS_BYTES_MAX) stream.session?.destroy()
+  })
+  stream.once("end", () => whole(body))
+}
+
+/** TLS to the relay; resolves only when the relay has shown the pinned key. */
+function dial(options: BoxEndOptions): Promise<TLSSocket> {
+  const { host, port } = options.relay
+  const tls = connect({
+    host,
+    port,
+    key: options.key,
+    cert: options.cert,
+    minVersion: "TLSv1.3",
+    ALPNProtocols: [TUNNEL_ALPN],
+    rejectUnauthorized: false, // no CA vouches for a relay; its pin does, below
+  })
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => {
+      tls.destroy()
+      reject(new Error(`${endpointText(options.relay)}: ${why}`))
+    }
+    const overdue = options.clock.after(ATTACH_DEADLINE_MS, () => fail("no answer in time"))
+    tls.once("error", (error) => fail(error.message))
+    tls.once("close", () => fail("the relay hung up"))
+    tls.once("secureConnect", () => {
+      overdue()
+      const shown = tls.getPeerX509Certificate()
+      if (tls.alpnProtocol !== TUNNEL_ALPN) return fail("this is not a Waypost tunnel")
+      if (!shown || !samePin(pinOf(shown), options.relayPin))
+        return fail("this is not the relay we know: it shows another key")
+      tls.setNoDelay(true)
+      tls.removeAllListeners("error")
+      tls.removeAllListeners("close")
+      resolve(tls)
+    })
+  })
+}

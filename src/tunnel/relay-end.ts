@@ -1,0 +1,110 @@
+/**
+ * The relay's end of one tunnel, after TLS: it opens streams to services of the box, and asks the box the two questions
+ * that come before them (which invitation do you claim? do you accept these verdicts?).
+ */
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2"
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
+import type { Clock } from "../clock/clock.ts"
+import { fault, FaultError } from "../faults/faults.ts"
+import { keepAlive } from "./heartbeat.ts"
+import type { Pin } from "./pin.ts"
+import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
+import { CLAIM_PATH, STATUS, streamHeaders, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
+
+/** Ours: answers to our two questions are short. */
+const ANSWER_BYTES_MAX = 4_096
+
+/** A box that has dialled in and proved its key. */
+export type RelayEnd = {
+  readonly pin: Pin
+  /** The secret of the invitation that the box claims; `undefined` if it claims none. */
+  claim(): Promise<string | undefined>
+  /** Shows the box the verdict of every route of its friend; `false` if one of them breaks its promise. */
+  show(verdicts: string): Promise<boolean>
+  /**
+   * Opens a stream to a service. It may be written to at once; if the box cannot open the service, the stream is
+   * destroyed with a `FaultError` before it gave any byte.
+   */
+  open(request: StreamRequest): Duplex
+  /** The last round trip in milliseconds. */
+  rttMs(): number | undefined
+  readonly streams: number
+  /** Tells the box to dial anew (GOAWAY, RFC 9113 §6.8) and resolves when the last stream has ended. */
+  drain(): Promise<void>
+  close(): void
+  /** Resolves when the tunnel is gone, for whatever reason. */
+  readonly gone: Promise<void>
+}
+
+export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
+  const session = connect("https://box", { ...SESSION_OPTIONS, createConnection: () => socket })
+  const gone = new Promise<void>((resolve) => session.once("close", resolve))
+  let lastRttMs: number | undefined
+  let streams = 0
+  session.on("error", () => session.destroy()) // told by `gone`; the reason is the network's
+  session.once("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
+  keepAlive(session, clock, (ms) => (lastRttMs = ms))
+
+  const open = (request: StreamRequest): Duplex => {
+    const stream = session.request(streamHeaders(request), { endStream: false })
+    streams += 1
+    stream.once("close", () => (streams -= 1))
+    stream.once("response", (headers) => {
+      if (headers[":status"] !== STATUS.open) stream.destroy(refusal(request, headers[":status"]))
+    })
+    return stream
+  }
+
+  return {
+    pin,
+    gone,
+    open,
+    claim: async () => {
+      const { status, body } = await ask(session, CLAIM_PATH, "")
+      return status === STATUS.open ? body : undefined
+    },
+    show: async (verdicts) => (await ask(session, VERDICTS_PATH, verdicts)).status === STATUS.done,
+    rttMs: () => lastRttMs,
+    get streams() {
+      return streams
+    },
+    drain: () => {
+      session.close() // sends GOAWAY and waits for its streams
+      return gone
+    },
+    close: () => session.destroy(),
+  }
+}
+
+function refusal(request: StreamRequest, status: number | undefined): FaultError {
+  const down = status === STATUS.serviceDown
+  const detail = down
+    ? `the box cannot reach its service ${request.service}`
+    : `the box has no service ${request.service}`
+  return new FaultError(fault("BACKEND_REFUSES", detail))
+}
+
+type Answer = { readonly status: number | undefined; readonly body: string }
+
+/** One question to the box. Rejects when the tunnel breaks; the door's deadline covers a box that does not answer. */
+function ask(session: ClientHttp2Session, path: string, body: string): Promise<Answer> {
+  const stream = session.request({ ":method": "POST", ":path": path, ":scheme": "https", ":authority": "box" })
+  stream.end(body)
+  return new Promise((resolve, reject) => {
+    let status: number | undefined
+    let answer = ""
+    stream.once("response", (headers) => (status = headers[":status"]))
+    stream.setEncoding("utf8").on("data", (piece: string) => {
+      answer += piece
+      if (answer.length > ANSWER_BYTES_MAX) refuse(stream)
+    })
+    stream.once("end", () => resolve({ status, body: answer }))
+    stream.once("error", reject)
+    stream.once("close", () => reject(new Error("the box hung up before it answered")))
+  })
+}
+
+function refuse(stream: ClientHttp2Stream): void {
+  stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+}
