@@ -9,17 +9,14 @@ export type KeyPair = { readonly key: string; readonly cert: string }
 export async function keyPair(...names: readonly [string, ...string[]]): Promise<KeyPair> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" }
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
-    {
-      name: `CN=${names[0]}`,
-      keys,
-      signingAlgorithm: algorithm,
-      notBefore: new Date("2026-01-01"),
-      notAfter: new Date("2046-01-01"),
-      extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value })))],
-    },
-    webcrypto as Crypto,
-  )
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: `CN=${names[0]}`,
+    keys,
+    signingAlgorithm: algorithm,
+    notBefore: new Date("2026-01-01"),
+    notAfter: new Date("2046-01-01"),
+    extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value })))],
+  })
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64")
   return {
     key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,

@@ -1,0 +1,112 @@
+/**
+ * Keeps one tunnel to one relay up, for ever: dials, waits after a failure, dials anew when the relay goes away or asks
+ * for it. The first minutes after a loss are for relays that restart, so the waits are short; later ones spare a relay
+ * that is gone.
+ */
+import type { Clock, Instant } from "../clock/clock.ts"
+import { unreachable } from "../faults/unreachable.ts"
+import type { Log } from "../log/log.ts"
+import type { BoxEnd } from "../tunnel/box-end.ts"
+
+/** Ours: the wait after the first failure. */
+const RETRY_FIRST_MS = 200
+/** Ours: how much longer each wait is than the one before. */
+const RETRY_GROWTH = 1.5
+/** Ours: after a restart of the relay its boxes are back within 2 s (p95), so no wait is longer for a while. */
+const RETRY_SOON_MS_MAX = 1_500
+/** Ours: how long a relay counts as "restarting". */
+const SOON_LASTS_MS = 5 * 60_000
+/** Ours: a relay that stays away is asked this often, and so is one whose verdict breaks our promise. */
+const RETRY_LATER_MS_MAX = 30_000
+
+export type LinkState =
+  | { readonly at: "dialling"; readonly tries: number }
+  | { readonly at: "up"; readonly since: Instant; readonly rttMs: number | undefined }
+  | { readonly at: "waiting"; readonly until: Instant; readonly tries: number; readonly because: string }
+  | { readonly at: "stopped" }
+
+export type LinkOptions = {
+  /** For the log: the relay's endpoint as text. */
+  readonly relay: string
+  readonly dial: () => Promise<BoxEnd>
+  readonly clock: Clock
+  /** A number from 0 up to 1, for jitter, so that a relay's boxes do not all come back in the same instant. */
+  readonly dice: () => number
+  readonly log: Log
+}
+
+export type Link = {
+  state(): LinkState
+  /** Ends the tunnel and dials no more. */
+  stop(): void
+}
+
+export function keepLinked(options: LinkOptions): Link {
+  const { clock, log, relay } = options
+  let state: LinkState = { at: "dialling", tries: 0 }
+  let current: BoxEnd | undefined
+  let cancelWait = () => {}
+  let lostAt = clock.now()
+
+  const stopped = () => state.at === "stopped"
+  const dial = (tries: number) => {
+    state = { at: "dialling", tries }
+    options.dial().then(up, (error: Error) => retry(tries + 1, error.message))
+  }
+  const up = (end: BoxEnd) => {
+    if (stopped()) return end.close()
+    state = { at: "up", since: clock.now(), rttMs: undefined }
+    current = end
+    log.info("tunnel up", { relay })
+    let left = false
+    const again = (why: string) => {
+      if (left || stopped()) return
+      left = true
+      lostAt = clock.now()
+      log.info("tunnel down", { relay, why })
+      dial(0) // at once: a relay that asked for it is already listening anew
+    }
+    void end.leaving.then(() => again("the relay asks to dial anew"))
+    void end.gone.then(() => again("the connection ended"))
+  }
+  const retry = (tries: number, because: string) => {
+    if (stopped()) return
+    const waitMs = waitBefore(tries, clock.now() - lostAt, options.dice())
+    state = { at: "waiting", until: clock.now() + waitMs, tries, because }
+    log.warn("tunnel not up", { relay, because, tries, waitMs: Math.round(waitMs) })
+    cancelWait = clock.after(waitMs, () => dial(tries))
+  }
+
+  dial(0)
+  return {
+    state: () => (state.at === "up" ? { ...state, rttMs: current?.rttMs() } : state),
+    stop: () => {
+      state = { at: "stopped" }
+      cancelWait()
+      current?.close()
+    },
+  }
+}
+
+/** How long to wait before the next try, in milliseconds; between half and the whole of the step, by chance. */
+export function waitBefore(tries: number, lostForMs: number, chance: number): number {
+  const longest = lostForMs < SOON_LASTS_MS ? RETRY_SOON_MS_MAX : RETRY_LATER_MS_MAX
+  const step = Math.min(RETRY_FIRST_MS * RETRY_GROWTH ** (tries - 1), longest)
+  return step * (0.5 + chance / 2)
+}
+
+/** One line for people: what the tunnel is doing. */
+export function describeLink(state: LinkState, now: Instant): string {
+  switch (state.at) {
+    case "dialling":
+      return "dialling"
+    case "up":
+      return `up since ${new Date(state.since).toISOString()}${state.rttMs === undefined ? "" : `, ${state.rttMs.toFixed(1)} ms away`}`
+    case "waiting":
+      return `down: ${state.because}; try ${state.tries + 1} in ${Math.max(0, Math.ceil((state.until - now) / 1000))} s`
+    case "stopped":
+      return "stopped"
+    default:
+      return unreachable(state)
+  }
+}
