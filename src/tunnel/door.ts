@@ -16,7 +16,7 @@ export type DoorOptions = {
   readonly key: string
   readonly cert: string
   /** Whose key this is; `undefined` for a stranger. */
-  readonly friendOf: (pin: Pin) => string | undefined
+  readonly friendOf: (pin: Pin) => Promise<string | undefined>
   /** Spends the invitation that the secret belongs to and pins the key; `undefined` if there is none. */
   readonly redeem: (secret: string, pin: Pin) => Promise<string | undefined>
   /** The verdicts of the friend's routes, as JSON. */
@@ -74,7 +74,7 @@ async function admit(tls: TLSSocket, options: DoorOptions): Promise<string | und
   if (!shown) return "it shows no key"
   const pin = pinOf(shown)
   const box = relayEnd(tls, pin, options.clock)
-  const friend = options.friendOf(pin) ?? (await redeemed(box, options))
+  const friend = (await options.friendOf(pin)) ?? (await redeemed(box, options))
   if (friend === undefined) return "its key is nobody's, and it claims no open invitation"
   const accepted = await box.show(options.verdictsFor(friend))
   if (!accepted) return `the box of ${friend} refuses: a verdict breaks its promise`

@@ -37,7 +37,7 @@ async function relay(overrides: Partial<DoorOptions> = {}) {
   const attached = Promise.withResolvers<{ friend: string; box: RelayEnd }>()
   const door = tunnelDoor({
     ...pair,
-    friendOf: () => "alice",
+    friendOf: async () => "alice",
     redeem: async () => undefined,
     verdictsFor: (friend) => `[{"friend":"${friend}"}]`,
     attached: (friend, box) => attached.resolve({ friend, box }),
@@ -108,7 +108,7 @@ test.each(["down", "printer"])(
 test("a box that the relay does not know joins with its invitation's secret, and its key is handed over", async () => {
   const redeemed: [string, Pin][] = []
   const bob = await relay({
-    friendOf: () => undefined,
+    friendOf: async () => undefined,
     redeem: async (secret, pin) => {
       redeemed.push([secret, pin])
       return "alice"
@@ -120,12 +120,12 @@ test("a box that the relay does not know joins with its invitation's secret, and
 })
 
 test("a stranger without invitation does not get in", async () => {
-  const bob = await relay({ friendOf: () => undefined })
+  const bob = await relay({ friendOf: async () => undefined })
   await expect(box(bob)).rejects.toThrow("did not let this box in")
 })
 
 test("a stranger with a spent invitation does not get in", async () => {
-  const bob = await relay({ friendOf: () => undefined })
+  const bob = await relay({ friendOf: async () => undefined })
   await expect(box(bob, { claim: "spent" })).rejects.toThrow("did not let this box in")
 })
 
