@@ -1,0 +1,80 @@
+/**
+ * A tap for a whole process: preloaded with `node --import`, it writes down every byte that any of the process's
+ * sockets gave to or took from JavaScript. Bytes that arrive inside TLS which this process ends are seen decrypted;
+ * bytes of TLS that merely passes are seen as they passed. So the recording is what the process held in the clear.
+ * It never runs in a relay that carries for somebody: the demo and the scenarios load it to check the policy's claims.
+ * It does not see what a native engine moves inside the kernel; run the JavaScript engine under it.
+ */
+/* oxlint-disable typescript/unbound-method -- the originals are only ever called with their socket */
+import { openSync, writeSync } from "node:fs"
+import { HTTPParser } from "node:_http_common"
+import { Socket } from "node:net"
+import { TLSSocket } from "node:tls"
+import { threadId } from "node:worker_threads"
+import type { Record } from "./recording.ts"
+
+const file = process.env["WAYPOST_RECORDING"]
+if (file) tap(openSync(file, "a", 0o600))
+
+function tap(recording: number): void {
+  const keep = (socket: Socket, way: Record["way"], bytes: Uint8Array): void => {
+    const { id, tls, remote, local } = about(socket)
+    const record: Record = { id, tls, remote, local, way, base64: Buffer.from(bytes).toString("base64") }
+    writeSync(recording, `${JSON.stringify(record)}\n`) // at once: a killed process leaves all it held
+  }
+  tapReads(keep)
+  tapWrites(keep)
+}
+
+type Keep = (socket: Socket, way: Record["way"], bytes: Uint8Array) => void
+
+/** Every byte that a socket reads is pushed into it as a stream, decrypted if the socket is a TLS one. */
+function tapReads(keep: Keep): void {
+  const { push } = Socket.prototype
+  Socket.prototype.push = function (this: Socket, chunk: unknown, encoding?: BufferEncoding) {
+    if (chunk instanceof Uint8Array) keep(this, "in", chunk)
+    return push.call(this, chunk, encoding)
+  }
+  // An HTTP server's parser would take the bytes from below the stream; without this it reads the stream like others.
+  HTTPParser.prototype.consume = () => {}
+}
+
+/** Every byte that a socket writes goes through one of these two (node:stream, "Implementing a writable stream"). */
+function tapWrites(keep: Keep): void {
+  const { _write, _writev } = Socket.prototype
+  Socket.prototype._write = function (this: Socket, chunk: unknown, encoding, done) {
+    keep(this, "out", bytesOf(chunk, encoding))
+    _write.call(this, chunk, encoding, done)
+  }
+  Socket.prototype._writev = function (this: Socket, chunks, done) {
+    for (const { chunk, encoding } of chunks) keep(this, "out", bytesOf(chunk, encoding))
+    _writev?.call(this, chunks, done)
+  }
+}
+
+function bytesOf(chunk: unknown, encoding: BufferEncoding): Uint8Array {
+  return typeof chunk === "string"
+    ? Buffer.from(chunk, encoding)
+    : chunk instanceof Uint8Array
+      ? chunk
+      : Buffer.alloc(0)
+}
+
+type About = Pick<Record, "id" | "tls" | "remote" | "local">
+const known = new WeakMap<Socket, About>()
+let count = 0
+
+/** Asked for again while the addresses are unknown: a dialled socket learns them when it is connected. */
+function about(socket: Socket): About {
+  const before = known.get(socket)
+  if (before?.remote) return before
+  const id = before?.id ?? `${process.pid}.${threadId}.${++count}`
+  const remote = end(socket.remoteAddress, socket.remotePort)
+  const found = { id, tls: socket instanceof TLSSocket, remote, local: end(socket.localAddress, socket.localPort) }
+  known.set(socket, found)
+  return found
+}
+
+function end(address: string | undefined, port: number | undefined): string {
+  return address === undefined ? "" : `${address} ${port}`
+}
