@@ -54,4 +54,10 @@ export class Cursor {
   rest(): Uint8Array {
     return this.#bytes.subarray(this.#at)
   }
+
+  /** The rest as Latin-1, one character for each byte: what is not ASCII cannot turn into something that is. */
+  restText(): string {
+    const rest = this.rest()
+    return Buffer.from(rest.buffer, rest.byteOffset, rest.length).toString("latin1")
+  }
 }

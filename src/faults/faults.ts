@@ -29,10 +29,17 @@ export type TlsAlert =
 
 export const faults = {
   // TLS listeners
-  NOT_TLS: { blame: "peer", alert: "unexpected_message", tell: "The first bytes are not a TLS handshake" },
+  NOT_TLS: { blame: "peer", alert: "unexpected_message", tell: "The first bytes are not a TLS ClientHello" },
+  HELLO_VERSION: { blame: "peer", alert: "protocol_version", tell: "That is no version of TLS that we know" },
+  HELLO_MISFRAMED: {
+    blame: "peer",
+    alert: "unexpected_message",
+    tell: "The ClientHello is laid out wrongly in records",
+  },
+  RECORD_TOO_LARGE: { blame: "peer", alert: "record_overflow", tell: "A TLS record is larger than RFC 8446 allows" },
   HELLO_MALFORMED: { blame: "peer", alert: "decode_error", tell: "The ClientHello does not follow RFC 8446" },
   HELLO_AMBIGUOUS: { blame: "peer", alert: "illegal_parameter", tell: "The ClientHello says something twice" },
-  HELLO_TOO_LARGE: { blame: "peer", alert: "record_overflow", tell: "The ClientHello is larger than we read" },
+  HELLO_TOO_LARGE: { blame: "peer", alert: "illegal_parameter", tell: "The ClientHello is larger than we read" },
   HELLO_LATE: { blame: "peer", tell: "The connection said nothing we can route by in time" },
   NAME_MALFORMED: { blame: "peer", alert: "illegal_parameter", tell: "The server name is not a host name" },
   NAME_MISSING: { blame: "peer", alert: "unrecognized_name", tell: "The ClientHello names no server" },
