@@ -93,6 +93,7 @@ export const faults = {
   CONFIG_INVALID: { blame: "operator", tell: "The configuration has faults; nothing was changed" },
   BIND_REFUSED: { blame: "operator", tell: "The address or port could not be bound" },
   PROMISE_BROKEN: { blame: "operator", tell: "A promise to a friend is broken by a route" },
+  STATE_DAMAGED: { blame: "operator", tell: "A file in the state folder is not what it must be" },
   STATE_LOCKED: { blame: "operator", tell: "Another relay is using this state folder" },
 } as const satisfies Record<string, FaultKind>
 
