@@ -12,8 +12,8 @@ export type MessageId = string & { readonly __brand: "MessageId" }
 export interface Spool {
   /** Begins to keep a message. Nothing of an uncommitted draft is ever delivered, also after a crash. */
   draft(): Draft
-  /** The messages with a recipient that is due at `now`, oldest attempt first; envelopes only. */
-  due(now: Instant, limit: number): Promise<readonly KeptMessage[]>
+  /** The messages with a recipient that is due at `now`, oldest attempt first; envelopes only. Friends in `except` are left out. */
+  due(now: Instant, limit: number, except?: ReadonlySet<string>): Promise<readonly KeptMessage[]>
   /** When the next recipient becomes due; `undefined` if nothing waits. */
   nextDue(): Promise<Instant | undefined>
   find(id: MessageId): Promise<KeptMessage | undefined>
@@ -22,7 +22,7 @@ export interface Spool {
   content(id: MessageId): AsyncIterable<Uint8Array>
   /** Only the header section, at most `bytesMax`, for a DSN (RFC 3461 §6.2 RET=HDRS). */
   header(id: MessageId, bytesMax: number): Promise<Uint8Array>
-  /** Records what an attempt came to. A message whose recipients are all done is removed. Durable when it resolves. */
+  /** Records what an attempt came to; what is no longer there is left alone. A message whose recipients are all done is removed. Durable when it resolves. */
   record(id: MessageId, outcomes: readonly Outcome[]): Promise<void>
   /** Brings every waiting recipient of a friend forward to `now`: the friend is back. Resolves to how many. */
   wake(friend: string, now: Instant): Promise<number>

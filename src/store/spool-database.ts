@@ -1,0 +1,484 @@
+/**
+ * The spool's SQLite file and what is done to it, one batch of calls at a time. All writes of a batch share one
+ * transaction and so one fsync. It blocks, so it lives on a worker thread (spool-worker.ts). It keeps the file locked
+ * as long as it is open: that is what keeps a second relay out of the state folder, and the kernel ends it with the process.
+ */
+import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statfsSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import type { Instant } from "../clock/clock.ts"
+import { FaultError, fault, type Fault } from "../faults/faults.ts"
+import { unreachable } from "../faults/unreachable.ts"
+import type { Envelope, KeptMessage, MessageId, Outcome } from "./spool.ts"
+import { attemptColumns, keptMessage, type MessageRow, type RecipientRow } from "./spool-rows.ts"
+import { CHUNKS_MAX, migrate } from "./spool-schema.ts"
+
+export type DatabaseOptions = {
+  readonly folder: string
+  readonly perFriendBytesMax: number
+  /** No new content when the file system has less than this left; outcomes are still recorded. */
+  readonly diskReserveBytes: number
+  /** The file may not grow beyond this. `undefined`: as far as the disk goes. */
+  readonly fileBytesMax: number | undefined
+}
+
+type Method = keyof typeof WRITES | "due" | "nextDue" | "find" | "list" | "readChunk" | "usage"
+export type Call = { [M in Method]: { readonly method: M; readonly args: Parameters<SpoolDatabase[M]> } }[Method]
+/** Content with a buffer of its own, which can be handed to another thread without a copy. */
+export type Piece = Uint8Array<ArrayBuffer>
+/** What one call came to. */
+export type Answer = { readonly value: unknown } | { readonly fault: Fault }
+
+/** The calls that change something, and whether what they change must survive a power cut when they are answered. */
+const WRITES = { addChunk: "later", discard: "later", commit: "durable", record: "durable", wake: "durable" } as const
+
+/** Content that is streaming in. `lost`: a batch that carried a part of it failed. */
+type OpenDraft = { readonly number: number; readonly chunks: number; readonly lost: boolean }
+
+export class SpoolDatabase {
+  readonly #options: DatabaseOptions
+  readonly #file: string
+  readonly #drafts = new Map<MessageId, OpenDraft>()
+  #connection: Connection | undefined
+  #lastNumber = 0
+  #room = { bytes: 0, askedAtMs: -Infinity }
+
+  /** Opens or makes the spool. Throws a FaultError STATE_LOCKED, STATE_TOO_NEW or SPOOL_FAILED. */
+  constructor(options: DatabaseOptions) {
+    this.#options = options
+    this.#file = join(options.folder, "spool.db")
+    try {
+      prepareFile(options.folder, this.#file)
+      this.#connection = new Connection(this.#file, options.fileBytesMax)
+      this.#removeOrphans(this.#connection)
+    } catch (error) {
+      this.#connection?.close()
+      throw new FaultError(openingFault(error, options.folder), { cause: error })
+    }
+  }
+
+  /** Answers every call, in order. What the answers to writes say is durable. Never throws. */
+  run(calls: readonly Call[]): Answer[] {
+    const answers = new Map<Call, Answer>()
+    const writes = calls.filter((call) => call.method in WRITES)
+    if (writes.length > 0) for (const [call, answer] of this.#write(writes)) answers.set(call, answer)
+    return calls.map((call) => answers.get(call) ?? this.#attempt(call))
+  }
+
+  addChunk(id: MessageId, position: number, bytes: Piece): void {
+    const { statements } = this.#open()
+    this.#needRoom()
+    const draft = position === 0 ? this.#begin(id) : this.#drafts.get(id)
+    if (!draft || draft.lost || draft.chunks !== position || position >= CHUNKS_MAX) throw incomplete(id)
+    if (position === 0) statements.addDraft.run(draft.number)
+    statements.addContent.run(draft.number * CHUNKS_MAX + position, bytes)
+    this.#drafts.set(id, { ...draft, chunks: position + 1 })
+  }
+
+  /** `chunks` were added before; `rest`, if not empty, is the last one. */
+  commit(id: MessageId, envelope: Envelope, content: { chunks: number; rest: Piece; sizeBytes: number }): void {
+    const { statements } = this.#open()
+    this.#needRoom()
+    this.#needQuota(envelope.friend, content.sizeBytes)
+    const draft = content.chunks === 0 ? this.#begin(id) : this.#drafts.get(id)
+    if (!draft || draft.lost || draft.chunks !== content.chunks) throw incomplete(id)
+    const { number } = draft
+    if (content.chunks > 0) statements.endDraft.run(number)
+    if (content.rest.length > 0) statements.addContent.run(number * CHUNKS_MAX + content.chunks, content.rest)
+    const chunks = content.chunks + (content.rest.length > 0 ? 1 : 0)
+    statements.addMessage.run(...messageValues(number, id, envelope), content.sizeBytes, chunks)
+    this.#addRecipients(number, envelope)
+    statements.addUsage.run(envelope.friend, content.sizeBytes)
+  }
+
+  /** Removes whatever there is of a draft, also what a failed commit may have left in the file. */
+  discard(id: MessageId): void {
+    const draft = this.#drafts.get(id)
+    if (draft) this.#remove(draft.number)
+  }
+
+  record(id: MessageId, outcomes: readonly Outcome[]): void {
+    const { statements } = this.#open()
+    const number = statements.numberOf.get(id)?.["number"]
+    if (typeof number !== "number") return
+    for (const { recipient, attempt } of outcomes) {
+      const to = attemptColumns(attempt)
+      const values = [to.state, to.due_at, to.tries, to.because, to.how, to.done_at, to.last_reply]
+      statements.setAttempt.run(...values, number, recipient)
+    }
+    if (!statements.unfinished.get(number)) this.#remove(number)
+  }
+
+  wake(friend: string, now: Instant): number {
+    return Number(this.#open().statements.wake.run(now, friend, now).changes)
+  }
+
+  due(now: Instant, limit: number, except: ReadonlySet<string>): KeptMessage[] {
+    const { statements } = this.#open()
+    const friends = this.#friends().filter((friend) => !except.has(friend))
+    const waiting = friends.flatMap((friend) => oldestDue(statements, { friend, now, limit }))
+    const oldestFirst = waiting.toSorted((a, b) => a.dueAt - b.dueAt).slice(0, limit)
+    return oldestFirst.flatMap(({ number }) => this.#message(statements.messageByNumber.get(number)) ?? [])
+  }
+
+  nextDue(): Instant | undefined {
+    const { statements } = this.#open()
+    const firsts = this.#friends().map((friend) => statements.firstDue.get(friend)?.["due_at"])
+    const instants = firsts.filter((first) => typeof first === "number")
+    return instants.length > 0 ? Math.min(...instants) : undefined
+  }
+
+  find(id: MessageId): KeptMessage | undefined {
+    return this.#message(this.#open().statements.messageById.get(id))
+  }
+
+  list(friend: string | undefined): KeptMessage[] {
+    const { statements } = this.#open()
+    const rows = friend === undefined ? statements.allMessages.all() : statements.messagesOf.all(friend)
+    return rows.flatMap((row) => this.#message(row) ?? [])
+  }
+
+  /** One piece of content and how many there are; `undefined` if the message is gone. */
+  readChunk(id: MessageId, position: number): { bytes: Piece; chunks: number } | undefined {
+    const { statements } = this.#open()
+    const message = statements.messageById.get(id) as MessageRow | undefined
+    if (!message) return undefined
+    if (message.chunks === 0) return { bytes: new Uint8Array(), chunks: 0 }
+    const bytes = statements.content.get(message.number * CHUNKS_MAX + position)?.["bytes"]
+    return bytes ? { bytes: bytes as Piece, chunks: message.chunks } : undefined // the column is a BLOB NOT NULL
+  }
+
+  usage(friend: string): { messages: number; bytes: number } {
+    const row = this.#open().statements.usage.get(friend)
+    return { messages: Number(row?.["messages"] ?? 0), bytes: Number(row?.["bytes"] ?? 0) }
+  }
+
+  close(): void {
+    this.#connection?.close()
+    this.#connection = undefined
+  }
+
+  #write(calls: readonly Call[]): Map<Call, Answer> {
+    try {
+      const connection = this.#open()
+      connection.begin(calls.some((call) => WRITES[call.method as keyof typeof WRITES] === "durable"))
+      const answers = new Map(calls.map((call) => [call, this.#attempt(call, "in a transaction")]))
+      connection.commit()
+      for (const call of calls) if (isEnd(call, answers.get(call))) this.#drafts.delete(call.args[0])
+      return answers
+    } catch (error) {
+      return this.#failed(calls, faultOf(error))
+    }
+  }
+
+  /**
+   * Nothing of the batch is kept. After a failed write or fsync the kernel may have dropped the pages and call them
+   * clean, so that writing on behind them would be lost with them (the "fsyncgate" of 2018): the file is opened anew.
+   */
+  #failed(calls: readonly Call[], why: Fault): Map<Call, Answer> {
+    for (const call of calls) this.#markLost(call)
+    const failed = new Map<Call, Answer>(calls.map((call) => [call, { fault: why }]))
+    if (why.code === "SPOOL_FULL") this.#connection?.rollback()
+    else this.close()
+    // A full spool takes no content, but outcomes and discards go on: they are what empties it.
+    const others = calls.filter((call) => !bringsContent(call))
+    const retry = why.code === "SPOOL_FULL" && others.length < calls.length ? this.#write(others) : new Map()
+    return new Map([...failed, ...retry])
+  }
+
+  #markLost(call: Call): void {
+    if (!bringsContent(call)) return
+    const draft = this.#drafts.get(call.args[0])
+    if (draft) this.#drafts.set(call.args[0], { ...draft, lost: true })
+  }
+
+  /** A fault of ours concerns one call. What SQLite throws concerns everything in the same transaction. */
+  #attempt(call: Call, where?: "in a transaction"): Answer {
+    try {
+      return { value: this.#dispatch(call) }
+    } catch (error) {
+      if (where && !(error instanceof FaultError)) throw error
+      return { fault: faultOf(error) }
+    }
+  }
+
+  #dispatch(call: Call): unknown {
+    switch (call.method) {
+      case "addChunk":
+        return this.addChunk(...call.args)
+      case "commit":
+        return this.commit(...call.args)
+      case "discard":
+        return this.discard(...call.args)
+      case "record":
+        return this.record(...call.args)
+      case "wake":
+        return this.wake(...call.args)
+      case "due":
+        return this.due(...call.args)
+      case "nextDue":
+        return this.nextDue()
+      case "find":
+        return this.find(...call.args)
+      case "list":
+        return this.list(...call.args)
+      case "readChunk":
+        return this.readChunk(...call.args)
+      case "usage":
+        return this.usage(...call.args)
+      default:
+        return unreachable(call)
+    }
+  }
+
+  #open(): Connection {
+    this.#connection ??= new Connection(this.#file, this.#options.fileBytesMax)
+    return this.#connection
+  }
+
+  #begin(id: MessageId): OpenDraft {
+    const draft = { number: ++this.#lastNumber, chunks: 0, lost: false }
+    this.#drafts.set(id, draft)
+    return draft
+  }
+
+  #addRecipients(number: number, envelope: Envelope): void {
+    const { friend, receivedAt } = envelope
+    const { addRecipient } = this.#open().statements
+    envelope.recipients.forEach(({ address, notify, orcpt }, position) => {
+      addRecipient.run(number, position, friend, address, notify?.join() ?? null, orcpt ?? null, Math.ceil(receivedAt))
+    })
+  }
+
+  #remove(number: number): void {
+    const { statements } = this.#open()
+    const message = statements.messageByNumber.get(number) as MessageRow | undefined
+    if (message) statements.subtractUsage.run(message.size_bytes, message.friend)
+    statements.removeMessage.run(number)
+    statements.removeRecipients.run(number)
+    statements.removeContent.run(number * CHUNKS_MAX, (number + 1) * CHUNKS_MAX)
+    statements.endDraft.run(number)
+  }
+
+  #removeOrphans(connection: Connection): void {
+    connection.begin(true)
+    for (const { number } of connection.statements.drafts.all()) this.#remove(Number(number))
+    connection.commit()
+    this.#lastNumber = Number(connection.statements.lastNumber.get()?.["number"] ?? 0)
+  }
+
+  #needQuota(friend: string, moreBytes: number): void {
+    const { perFriendBytesMax } = this.#options
+    const { bytes } = this.usage(friend)
+    if (bytes + moreBytes <= perFriendBytesMax) return
+    throw new FaultError(fault("QUOTA_FULL", `${friend} has ${bytes} of ${perFriendBytesMax} bytes`))
+  }
+
+  #needRoom(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#room.askedAtMs > ROOM_ASKED_EVERY_MS) {
+      this.#room = { bytes: diskBytes(this.#options.folder) + this.#open().freeBytes(), askedAtMs: nowMs }
+    }
+    if (this.#room.bytes >= this.#options.diskReserveBytes) return
+    throw new FaultError(fault("SPOOL_FULL", `${this.#room.bytes} bytes are left on the disk`))
+  }
+
+  #friends(): string[] {
+    return this.#open()
+      .statements.friends.all()
+      .map((row) => String(row["name"]))
+  }
+
+  #message(row: unknown): KeptMessage | undefined {
+    if (!row) return undefined
+    const message = row as MessageRow
+    return keptMessage(message, this.#open().statements.recipients.all(message.number) as RecipientRow[])
+  }
+}
+
+/** Ours: how old the answer to "how much room is left" may be. Far less than the reserve is written in this time. */
+const ROOM_ASKED_EVERY_MS = 250
+/** Ours: pages of log before they are moved into the main file: 16 MB, so that a burst does not pay for it. */
+const CHECKPOINT_PAGES = 4096
+
+/** One open handle with its prepared statements. */
+class Connection {
+  readonly statements: Statements
+  readonly #database: DatabaseSync
+  #synchronous: "FULL" | "NORMAL" = "FULL"
+
+  constructor(file: string, bytesMax: number | undefined) {
+    this.#database = new DatabaseSync(file, { timeout: 0 })
+    try {
+      // EXCLUSIVE before WAL: nobody else may open the file, and the log's index needs no shared memory.
+      this.#database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+      this.#database.exec("BEGIN IMMEDIATE; COMMIT")
+      migrate(this.#database)
+      // What an earlier handle may have failed to write goes through the main file, with an fsync of its own.
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+      this.#database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+      if (bytesMax !== undefined) this.#limit(bytesMax)
+      this.statements = prepare(this.#database)
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
+  }
+
+  /** Begins a transaction; only a durable one waits for the disk when it ends. */
+  begin(durable: boolean): void {
+    const synchronous = durable ? "FULL" : "NORMAL"
+    if (synchronous !== this.#synchronous) this.#database.exec(`PRAGMA synchronous = ${synchronous}`)
+    this.#synchronous = synchronous
+    this.statements.begin.run()
+  }
+
+  commit(): void {
+    this.statements.commit.run()
+  }
+
+  rollback(): void {
+    if (this.#database.isTransaction) this.#database.exec("ROLLBACK")
+  }
+
+  /** Room inside the file that new content can take. */
+  freeBytes(): number {
+    return Number(this.statements.freePages.get()?.["freelist_count"] ?? 0) * this.#pageBytes()
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #pageBytes(): number {
+    return Number(this.#database.prepare("PRAGMA page_size").get()?.["page_size"])
+  }
+
+  #limit(bytesMax: number): void {
+    this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / this.#pageBytes())}`)
+  }
+}
+
+type Statements = ReturnType<typeof prepare>
+
+function prepare(database: DatabaseSync) {
+  const sql = (text: string): StatementSync => database.prepare(text)
+  return {
+    begin: sql("BEGIN IMMEDIATE"),
+    commit: sql("COMMIT"),
+    freePages: sql("PRAGMA freelist_count"),
+    addDraft: sql("INSERT INTO draft VALUES (?)"),
+    endDraft: sql("DELETE FROM draft WHERE number = ?"),
+    drafts: sql("SELECT number FROM draft"),
+    addContent: sql("INSERT INTO content VALUES (?, ?)"),
+    content: sql("SELECT bytes FROM content WHERE chunk = ?"),
+    removeContent: sql("DELETE FROM content WHERE chunk >= ? AND chunk < ?"),
+    addMessage: sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    lastNumber: sql("SELECT max(number) AS number FROM message"),
+    numberOf: sql("SELECT number FROM message WHERE id = ?"),
+    messageById: sql("SELECT * FROM message WHERE id = ?"),
+    messageByNumber: sql("SELECT * FROM message WHERE number = ?"),
+    allMessages: sql("SELECT * FROM message ORDER BY number"),
+    messagesOf: sql("SELECT * FROM message WHERE friend = ? ORDER BY number"),
+    removeMessage: sql("DELETE FROM message WHERE number = ?"),
+    addRecipient: sql(
+      `INSERT INTO recipient (message, position, friend, address, notify, orcpt, state, due_at, tries)
+       VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, 0)`,
+    ),
+    recipients: sql("SELECT * FROM recipient WHERE message = ? ORDER BY position"),
+    removeRecipients: sql("DELETE FROM recipient WHERE message = ?"),
+    setAttempt: sql(
+      `UPDATE recipient SET state = ?, due_at = ?, tries = ?, because = ?, how = ?, done_at = ?, last_reply = ?
+       WHERE message = ? AND address = ?`,
+    ),
+    unfinished: sql("SELECT 1 FROM recipient WHERE message = ? AND state <> 'done' LIMIT 1"),
+    wake: sql("UPDATE recipient SET due_at = ? WHERE friend = ? AND due_at > ?"),
+    dueOf: sql("SELECT message, due_at FROM recipient WHERE friend = ? AND due_at <= ? ORDER BY due_at"),
+    firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),
+    friends: sql("SELECT name FROM friend"),
+    usage: sql("SELECT messages, bytes FROM friend WHERE name = ?"),
+    addUsage: sql(
+      `INSERT INTO friend VALUES (?, 1, ?)
+       ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes`,
+    ),
+    subtractUsage: sql("UPDATE friend SET messages = messages - 1, bytes = bytes - ? WHERE name = ?"),
+  }
+}
+
+/** One friend's messages that are due, oldest attempt first; several recipients of a message count once. */
+function oldestDue(
+  statements: Statements,
+  { friend, now, limit }: { friend: string; now: Instant; limit: number },
+): { number: number; dueAt: Instant }[] {
+  const found = new Map<number, Instant>()
+  for (const row of statements.dueOf.iterate(friend, now)) {
+    if (found.size >= limit) break
+    const number = Number(row["message"])
+    if (!found.has(number)) found.set(number, Number(row["due_at"]))
+  }
+  return [...found].map(([number, dueAt]) => ({ number, dueAt }))
+}
+
+function messageValues(number: number, id: MessageId, envelope: Envelope) {
+  const { friend, from, receivedAt, body, smtputf8, requireTls, ret = null, envid = null, client } = envelope
+  const flags = [smtputf8 ? 1 : 0, requireTls ? 1 : 0] as const
+  const { address, helo, tls = null } = client
+  return [number, id, friend, from, Math.ceil(receivedAt), body, ...flags, ret, envid, address, helo, tls] as const
+}
+
+/** Whether after this call there is nothing of its draft to remember. */
+function isEnd(call: Call, answer: Answer | undefined): call is Extract<Call, { method: "commit" | "discard" }> {
+  return (call.method === "commit" || call.method === "discard") && answer !== undefined && "value" in answer
+}
+
+function bringsContent(call: Call): call is Extract<Call, { method: "addChunk" | "commit" }> {
+  return call.method === "addChunk" || call.method === "commit"
+}
+
+function incomplete(id: MessageId): FaultError {
+  return new FaultError(fault("SPOOL_FAILED", `a part of ${id} was not kept`))
+}
+
+function diskBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
+}
+
+/** The folder for its owner alone, the file too (SQLite gives its log the same mode), and both names durable. */
+function prepareFile(folder: string, file: string): void {
+  const firstMade = mkdirSync(folder, { recursive: true, mode: 0o700 })
+  // Not opened where it exists: closing it would drop the locks that this process holds on it (POSIX fcntl).
+  if (!existsSync(file)) closeSync(openSync(file, "ax", 0o600))
+  chmodSync(file, 0o600)
+  const last = firstMade === undefined ? folder : dirname(firstMade)
+  for (let at = folder; at.length >= last.length; at = dirname(at)) {
+    syncFolder(at)
+    if (at === dirname(at)) return
+  }
+}
+
+function syncFolder(folder: string): void {
+  const descriptor = openSync(folder, "r")
+  fsyncSync(descriptor)
+  closeSync(descriptor)
+}
+
+/** https://sqlite.org/rescode.html: the primary codes, the low byte of the extended ones. */
+const SQLITE_BUSY = 5
+const SQLITE_FULL = 13
+
+function sqliteCode(error: unknown): number | undefined {
+  const code = error instanceof Error && "errcode" in error ? error.errcode : undefined
+  return typeof code === "number" ? code & 0xff : undefined
+}
+
+function faultOf(error: unknown): Fault {
+  if (error instanceof FaultError) return error.fault
+  return fault(sqliteCode(error) === SQLITE_FULL ? "SPOOL_FULL" : "SPOOL_FAILED", String(error))
+}
+
+function openingFault(error: unknown, folder: string): Fault {
+  if (sqliteCode(error) !== SQLITE_BUSY) return faultOf(error)
+  const remedy = "stop the other relay, or give this one a state folder of its own (relay.state)"
+  return fault("STATE_LOCKED", `${folder} is in use by another process: ${remedy}`)
+}

@@ -1,0 +1,293 @@
+/**
+ * The spool of one relay: a SQLite file in its state folder, on a thread of its own. Calls that wait while the disk is
+ * busy go over together and share one transaction and one fsync, so the more is waiting the less each one costs.
+ */
+import { randomBytes } from "node:crypto"
+import { Worker } from "node:worker_threads"
+import type { Instant } from "../clock/clock.ts"
+import { FaultError, fault, type Fault } from "../faults/faults.ts"
+import type { Log } from "../log/log.ts"
+import type { Answer, Call, DatabaseOptions, SpoolDatabase } from "./spool-database.ts"
+import type { FromWorker } from "./spool-worker.ts"
+import type { Draft, Envelope, KeptMessage, MessageId, Outcome, Spool } from "./spool.ts"
+
+export type SpoolOptions = {
+  readonly log: Log
+  /** What one friend's messages may take together before QUOTA_FULL. */
+  readonly perFriendBytesMax: number
+  /** Ours if not given: DISK_RESERVE_BYTES. */
+  readonly diskReserveBytes?: number
+  /** What the file may grow to; as far as the disk goes if not given. */
+  readonly fileBytesMax?: number
+}
+
+/** Ours: no message is taken when less is left on the disk, so that outcomes can still be recorded and the machine lives. */
+export const DISK_RESERVE_BYTES = 64 * 1024 * 1024
+/** Ours: one row of content, and what one session holds in memory before it goes over. */
+export const CHUNK_BYTES = 64 * 1024
+/** Ours: where a draft's buffer starts; most mail fits. */
+const FIRST_BUFFER_BYTES = 16 * 1024
+
+/**
+ * Opens the spool in a state folder and makes both if there are none. What a crash left unfinished is removed.
+ * Rejects with a FaultError STATE_LOCKED (another process has it), STATE_TOO_NEW or SPOOL_FAILED.
+ */
+export async function openSpool(stateFolder: string, options: SpoolOptions): Promise<Spool> {
+  const { log, perFriendBytesMax, diskReserveBytes = DISK_RESERVE_BYTES, fileBytesMax } = options
+  const thread = new DatabaseThread({ folder: stateFolder, perFriendBytesMax, diskReserveBytes, fileBytesMax }, log)
+  await thread.opened
+  return new SqliteSpool(thread)
+}
+
+class SqliteSpool implements Spool {
+  readonly #thread: DatabaseThread
+
+  constructor(thread: DatabaseThread) {
+    this.#thread = thread
+  }
+
+  draft(): Draft {
+    return new SqliteDraft(this.#thread)
+  }
+
+  due(now: Instant, limit: number, except: ReadonlySet<string> = new Set()): Promise<readonly KeptMessage[]> {
+    return this.#thread.call("due", now, limit, except)
+  }
+
+  nextDue(): Promise<Instant | undefined> {
+    return this.#thread.call("nextDue")
+  }
+
+  find(id: MessageId): Promise<KeptMessage | undefined> {
+    return this.#thread.call("find", id)
+  }
+
+  list(friend?: string): Promise<readonly KeptMessage[]> {
+    return this.#thread.call("list", friend)
+  }
+
+  async *content(id: MessageId): AsyncGenerator<Uint8Array> {
+    for (let position = 0, chunks = 1; position < chunks; position++) {
+      const read = await this.#thread.call("readChunk", id, position)
+      if (!read) throw new FaultError(fault("SPOOL_FAILED", `${id} is not in the spool`))
+      chunks = read.chunks
+      yield read.bytes
+    }
+  }
+
+  async header(id: MessageId, bytesMax: number): Promise<Uint8Array> {
+    let read = Buffer.alloc(0)
+    for await (const piece of this.content(id)) {
+      read = Buffer.concat([read, piece])
+      const end = read.subarray(0, 2).equals(CRLF) ? -2 : read.indexOf("\r\n\r\n")
+      if (end >= -2 && end !== -1) return wholeLines(read.subarray(0, end + 2), bytesMax)
+      if (read.length >= bytesMax) break
+    }
+    return wholeLines(read, bytesMax)
+  }
+
+  record(id: MessageId, outcomes: readonly Outcome[]): Promise<void> {
+    return this.#thread.call("record", id, outcomes)
+  }
+
+  wake(friend: string, now: Instant): Promise<number> {
+    return this.#thread.call("wake", friend, now)
+  }
+
+  usage(friend: string): Promise<{ readonly messages: number; readonly bytes: number }> {
+    return this.#thread.call("usage", friend)
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close()
+  }
+}
+
+const CRLF = Buffer.from("\r\n")
+
+function wholeLines(text: Buffer, bytesMax: number): Buffer {
+  if (text.length <= bytesMax) return text
+  const end = text.subarray(0, bytesMax).lastIndexOf(CRLF)
+  return text.subarray(0, end < 0 ? 0 : end + CRLF.length)
+}
+
+/** Content on its way in. Holds one chunk, and one more that is on its way to the disk. */
+class SqliteDraft implements Draft {
+  readonly id = newMessageId()
+  readonly #thread: DatabaseThread
+  #buffer: Buffer<ArrayBuffer> = Buffer.alloc(0)
+  #filledBytes = 0
+  #chunks = 0
+  #sizeBytes = 0
+  #lastChunk: Promise<void> = Promise.resolve()
+
+  constructor(thread: DatabaseThread) {
+    this.#thread = thread
+  }
+
+  async write(piece: Uint8Array): Promise<void> {
+    for (let at = 0; at < piece.length;) {
+      const taken = this.#take(piece.subarray(at))
+      at += taken
+      if (this.#filledBytes === CHUNK_BYTES) await this.#sendChunk()
+    }
+  }
+
+  async commit(envelope: Envelope): Promise<void> {
+    const rest = this.#buffer.subarray(0, this.#filledBytes)
+    const content = { chunks: this.#chunks, rest, sizeBytes: this.#sizeBytes }
+    this.#chunks += 1
+    try {
+      await Promise.all([this.#lastChunk, this.#thread.call("commit", this.id, envelope, content)])
+    } catch (error) {
+      await this.discard()
+      throw error
+    }
+  }
+
+  async discard(): Promise<void> {
+    this.#buffer = Buffer.alloc(0)
+    this.#filledBytes = 0
+    if (this.#chunks > 0) await this.#thread.call("discard", this.id).catch(() => {}) // the next start removes it
+  }
+
+  #take(piece: Uint8Array): number {
+    const taken = piece.subarray(0, CHUNK_BYTES - this.#filledBytes)
+    this.#makeRoom(this.#filledBytes + taken.length)
+    this.#buffer.set(taken, this.#filledBytes)
+    this.#filledBytes += taken.length
+    this.#sizeBytes += taken.length
+    return taken.length
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#buffer.length) return
+    const larger = Math.min(CHUNK_BYTES, Math.max(bytes, FIRST_BUFFER_BYTES, 2 * this.#buffer.length))
+    const grown = Buffer.allocUnsafeSlow(larger)
+    grown.set(this.#buffer.subarray(0, this.#filledBytes))
+    this.#buffer = grown
+  }
+
+  /** Resolves when the chunk before this one was taken, so that the disk's pace becomes the sender's. */
+  async #sendChunk(): Promise<void> {
+    const before = this.#lastChunk
+    this.#lastChunk = this.#thread.call("addChunk", this.id, this.#chunks, this.#buffer)
+    this.#lastChunk.catch(() => {}) // the next write or the commit reports it
+    this.#chunks += 1
+    this.#buffer = Buffer.alloc(0)
+    this.#filledBytes = 0
+    await before
+  }
+}
+
+const CLOSED = fault("SPOOL_FAILED", "the spool is closed")
+
+type Waiting = { readonly call: Call; readonly settle: (answer: Answer) => void }
+
+/** The way to the worker thread: one batch is under way, what comes meanwhile waits and makes the next. */
+class DatabaseThread {
+  readonly opened: Promise<void>
+  readonly #worker: Worker
+  readonly #log: Log
+  #waiting: Waiting[] = []
+  #underWay: readonly Waiting[] = []
+  #gone: Fault | undefined
+  readonly #exited: Promise<void>
+  #closing = false
+
+  constructor(options: DatabaseOptions, log: Log) {
+    this.#log = log
+    this.#worker = new Worker(workerFile(), {
+      workerData: options,
+      execArgv: ["--disable-warning=ExperimentalWarning"], // node:sqlite is stable enough: docs/decisions.md
+    })
+    this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()))
+    this.opened = new Promise((resolve, reject) => {
+      this.#worker.on("message", (message: FromWorker) => {
+        if (message.kind === "answers") this.#answered(message.answers)
+        else if ("fault" in message.answer) reject(new FaultError(message.answer.fault))
+        else resolve()
+      })
+      this.#worker.once("error", (error) => {
+        this.#died(fault("SPOOL_FAILED", `the spool's thread died: ${error.message}`))
+        reject(error)
+      })
+      this.#worker.once("exit", () => this.#died(CLOSED))
+    })
+    this.opened.catch(() => void this.#worker.terminate())
+  }
+
+  /** Calls a method of the database on its thread. Rejects with the FaultError that it answers. */
+  call<M extends Call["method"]>(
+    method: M,
+    ...args: Parameters<SpoolDatabase[M]>
+  ): Promise<ReturnType<SpoolDatabase[M]>> {
+    return new Promise((resolve, reject) => {
+      const settle = (answer: Answer): void => {
+        // The thread calls exactly the method that is named, so its answer is that method's.
+        if ("value" in answer) resolve(answer.value as ReturnType<SpoolDatabase[M]>)
+        else reject(new FaultError(answer.fault))
+      }
+      const why = this.#gone ?? (this.#closing ? CLOSED : undefined)
+      if (why) return settle({ fault: why })
+      this.#waiting.push({ call: { method, args } as unknown as Call, settle }) // the parameters above say the same
+      this.#send()
+    })
+  }
+
+  /** Finishes what was asked before, then closes the file. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#send()
+    await this.#exited
+  }
+
+  #send(): void {
+    if (this.#underWay.length > 0 || this.#gone) return
+    if (this.#waiting.length === 0) {
+      if (this.#closing) this.#worker.postMessage("close")
+      return
+    }
+    this.#underWay = this.#waiting
+    this.#waiting = []
+    const calls = this.#underWay.map(({ call }) => call)
+    this.#worker.postMessage(calls, calls.flatMap(contentOf))
+  }
+
+  #answered(answers: readonly Answer[]): void {
+    const answered = this.#underWay
+    this.#underWay = []
+    this.#send() // before the answers are worked on: the disk should not wait for us
+    answered.forEach(({ settle }, index) => settle(answers[index] ?? { fault: fault("SPOOL_FAILED", "no answer") }))
+  }
+
+  #died(why: Fault): void {
+    if (this.#gone) return
+    this.#gone = why
+    const left = [...this.#underWay, ...this.#waiting]
+    this.#underWay = []
+    this.#waiting = []
+    if (left.length > 0) this.#log.error("spool-gone", { why: why.detail, unanswered: left.length })
+    for (const { settle } of left) settle({ fault: why })
+  }
+}
+
+/** Content goes over without a copy. */
+function contentOf(call: Call): ArrayBuffer[] {
+  const bytes = call.method === "addChunk" ? call.args[2] : call.method === "commit" ? call.args[2].rest : undefined
+  return bytes && bytes.length > 0 ? [bytes.buffer] : []
+}
+
+/** Beside this file: as TypeScript when run from source, as JavaScript when built. */
+function workerFile(): URL {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
+  return new URL(`./spool-worker.${extension}`, import.meta.url)
+}
+
+/** 80 random bits in lower-case base 32 digits of RFC 4648 §6: 16 characters. */
+function newMessageId(): MessageId {
+  const digits = Array.from(randomBytes(16), (byte) => BASE32[byte % BASE32.length])
+  return digits.join("") as MessageId // the only place where an id is made
+}
+
+const BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
