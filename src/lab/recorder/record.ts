@@ -8,7 +8,7 @@
 /* oxlint-disable typescript/unbound-method -- the originals are only ever called with their socket */
 import { openSync, writeSync } from "node:fs"
 import { HTTPParser } from "node:_http_common"
-import { Socket } from "node:net"
+import { Socket, type OnReadOpts } from "node:net"
 import { TLSSocket } from "node:tls"
 import { threadId } from "node:worker_threads"
 import type { Record } from "./recording.ts"
@@ -28,15 +28,41 @@ function tap(recording: number): void {
 
 type Keep = (socket: Socket, way: Record["way"], bytes: Uint8Array) => void
 
-/** Every byte that a socket reads is pushed into it as a stream, decrypted if the socket is a TLS one. */
+/** Every byte that a socket reads is pushed into it as a stream, decrypted if the socket is a TLS one; or see below. */
 function tapReads(keep: Keep): void {
   const { push } = Socket.prototype
   Socket.prototype.push = function (this: Socket, chunk: unknown, encoding?: BufferEncoding) {
-    if (chunk instanceof Uint8Array) keep(this, "in", chunk)
+    if (chunk instanceof Uint8Array && !readsIntoBuffers.has(this)) keep(this, "in", chunk)
     return push.call(this, chunk, encoding)
   }
   // An HTTP server's parser would take the bytes from below the stream; without this it reads the stream like others.
   HTTPParser.prototype.consume = () => {}
+  tapReadsIntoBuffers(keep)
+}
+
+type OnRead = OnReadOpts["callback"]
+const readsIntoBuffers = new WeakMap<Socket, OnRead>()
+
+/** A socket with the `onread` option pushes nothing; Node sets its callback under a symbol, where this stands in wait. */
+function tapReadsIntoBuffers(keep: Keep): void {
+  const sample = new Socket({ onread: { buffer: Buffer.alloc(1), callback: () => true } })
+  const callbackSymbol = Object.getOwnPropertySymbols(sample).find(({ description }) => description === "kBufferCb")
+  if (!callbackSymbol) throw new Error("this Node keeps `onread` elsewhere; the recorder would miss what sockets read")
+  Object.defineProperty(Socket.prototype, callbackSymbol, {
+    get(this: Socket) {
+      return readsIntoBuffers.get(this) ?? null
+    },
+    set(this: Socket, callback: OnRead | null) {
+      if (callback) readsIntoBuffers.set(this, keptBefore(this, callback))
+      else readsIntoBuffers.delete(this)
+    },
+  })
+  function keptBefore(socket: Socket, callback: OnRead): OnRead {
+    return (readBytes, buffer) => {
+      keep(socket, "in", buffer.subarray(0, readBytes))
+      return callback.call(socket, readBytes, buffer)
+    }
+  }
 }
 
 /** Every byte that a socket writes goes through one of these two (node:stream, "Implementing a writable stream"). */
@@ -61,17 +87,19 @@ function bytesOf(chunk: unknown, encoding: BufferEncoding): Uint8Array {
 }
 
 type About = Pick<Record, "id" | "tls" | "remote" | "local">
-const known = new WeakMap<Socket, About>()
+/** By connection, not by socket: the engine may give a connection to another socket in the middle. */
+const known = new WeakMap<object, About>()
 let count = 0
 
 /** Asked for again while the addresses are unknown: a dialled socket learns them when it is connected. */
 function about(socket: Socket): About {
-  const before = known.get(socket)
+  const { _handle: handle } = socket as { _handle?: object | null } & Socket
+  const before = known.get(socket) ?? (handle ? known.get(handle) : undefined)
   if (before?.remote) return before
   const id = before?.id ?? `${process.pid}.${threadId}.${++count}`
   const remote = end(socket.remoteAddress, socket.remotePort)
   const found = { id, tls: socket instanceof TLSSocket, remote, local: end(socket.localAddress, socket.localPort) }
-  known.set(socket, found)
+  for (const key of [socket, handle]) if (key) known.set(key, found)
   return found
 }
 

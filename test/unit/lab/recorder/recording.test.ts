@@ -4,7 +4,7 @@ import { connect, type AddressInfo } from "node:net"
 import { connect as connectTls, createServer } from "node:tls"
 import { streamsWith } from "../../../../src/lab/recorder/recording.ts"
 import { recordedProgram, type RecordedProgram } from "../../../support/recorded-program.ts"
-import { selfSigned } from "../../../support/self-signed.ts"
+import { keyPair } from "../../../support/key-pair.ts"
 
 const SECRET = "Meet me at noon"
 let program: RecordedProgram | undefined
@@ -45,10 +45,22 @@ describe("the recorder", () => {
     expect(streamsWith(held, SECRET).map(({ way }) => way)).toEqual(["out"])
   })
 
+  test("keeps what a socket reads into a buffer of its own", async () => {
+    program = await recordedProgram(`
+      import { connect, createServer } from "node:net"
+      const server = createServer((socket) => socket.end("${SECRET}")).listen(0, "127.0.0.1", () => {
+        const callback = (readBytes, buffer) => console.log(buffer.toString("latin1", 0, readBytes)) ?? true
+        connect({ port: server.address().port, host: "127.0.0.1", onread: { buffer: Buffer.alloc(64), callback } })
+      })`)
+    expect(program.said).toBe(SECRET)
+    const connections = (await program.held()).filter(({ remote }) => remote !== "") // not its standard output
+    expect(streamsWith(connections, SECRET).map(({ way }) => way)).toEqual(["out", "in"])
+  })
+
   test("sees through TLS that the process ends", async () => {
     program = await recordedProgram(`
       import { createServer } from "node:tls"
-      const server = createServer(${JSON.stringify(await selfSigned("bob.example"))}, (socket) => socket.pipe(socket))
+      const server = createServer(${JSON.stringify(await keyPair("bob.example"))}, (socket) => socket.pipe(socket))
       server.listen(0, "127.0.0.1", () => console.log(server.address().port))`)
     await askOverTls(Number(program.said))
 
@@ -60,7 +72,7 @@ describe("the recorder", () => {
   })
 
   test("does not see through TLS that passes", async () => {
-    const box = createServer(await selfSigned("alice.example"), (socket) => socket.pipe(socket)).listen(0, "127.0.0.1")
+    const box = createServer(await keyPair("alice.example"), (socket) => socket.pipe(socket)).listen(0, "127.0.0.1")
     await once(box, "listening")
     program = await recordedProgram(`
       import { connect, createServer } from "node:net"
