@@ -17,10 +17,15 @@ export function ipAddress(text: string): IpAddress | undefined {
   const known = recent.get(text)
   if (known !== undefined) return known
   if (!(text.includes(":") ? isGroups(text) : isDottedQuad(text))) return undefined
-  const address = ipaddr.process(text).toString() as IpAddress // the only cast to IpAddress in the program
+  const address = spelled(ipaddr.parse(text))
   if (recent.size >= RECENT_MAX) recent.clear()
   recent.set(text, address)
   return address
+}
+
+function spelled(parsed: ipaddr.IPv4 | ipaddr.IPv6): IpAddress {
+  const plain = parsed instanceof ipaddr.IPv6 && parsed.isIPv4MappedAddress() ? parsed.toIPv4Address() : parsed
+  return plain.toString() as IpAddress // the only cast to IpAddress in the program
 }
 
 /** Ours: remembered spellings. Every accepted connection asks twice, mostly about the same few addresses. */
@@ -35,6 +40,22 @@ function isGroups(text: string): boolean {
 
 function isDottedQuad(text: string): boolean {
   return DOTTED_QUAD.test(text) && text.split(".").every((octet) => Number(octet) <= 255)
+}
+
+/** The address in 4 or 16 bytes of a protocol. */
+export function ipAddressOf(bytes: Uint8Array): IpAddress {
+  return spelled(ipaddr.fromByteArray(Array.from(bytes)))
+}
+
+/** In network order: 4 bytes, or 16 for IPv6. */
+export function ipAddressBytes(address: IpAddress): Uint8Array {
+  return Uint8Array.from(ipaddr.parse(address).toByteArray())
+}
+
+/** Always 16 bytes: IPv4 as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2). */
+export function ipv6Bytes(address: IpAddress): Uint8Array {
+  const bytes = ipAddressBytes(address)
+  return bytes.length === 16 ? bytes : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...bytes)
 }
 
 export function isIpv6(address: IpAddress): boolean {

@@ -17,6 +17,14 @@ export type Vector<Expectation> = {
 export type HelloExpectation =
   { readonly name: string | null; readonly alpn?: readonly string[] } | { readonly refused: string } | "need-more"
 
+/** Ends are written `192.0.2.1:1234`, `[2001:db8::1]:1234`. */
+export type ProxyExpectation =
+  | { readonly remote: string; readonly local: string; readonly tlvs?: readonly number[] }
+  | { readonly refused: string }
+  | "unknown"
+  | "local"
+  | "need-more"
+
 type Written = { name: string; because: string; expect: unknown; afterBytes?: number; hex: string }
 
 /** Ours: hexadecimal is broken into lines that fit a page. */

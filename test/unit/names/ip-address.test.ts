@@ -1,7 +1,15 @@
 import { isIP } from "node:net"
 import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
-import { cidr, contains, ipAddress, isIpv6 } from "../../../src/names/ip-address.ts"
+import {
+  cidr,
+  contains,
+  ipAddress,
+  ipAddressBytes,
+  ipAddressOf,
+  ipv6Bytes,
+  isIpv6,
+} from "../../../src/names/ip-address.ts"
 
 describe("an address", () => {
   test.each([
@@ -117,4 +125,15 @@ test("the family is told by the spelling", () => {
   }
   expect(family("::1")).toBe(true)
   expect(family("192.0.2.1")).toBe(false)
+})
+
+test("bytes and text of an address are the same address", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+      const address = ipAddress(text)
+      if (!address) throw new Error(`not an address: ${text}`)
+      expect(ipAddressOf(ipAddressBytes(address))).toBe(address)
+      expect(ipAddressOf(ipv6Bytes(address))).toBe(address)
+    }),
+  )
 })
