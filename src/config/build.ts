@@ -1,0 +1,90 @@
+/** Turns the content of a checked file into the Config that the relay runs on. Cannot fail: everything was checked before. */
+import { resolve } from "node:path"
+import type { Friend, Carry, Route, Backend } from "../route/route.ts"
+import { DEFAULT_LIMITS, type Config, type Limits, type Listener } from "./config.ts"
+import { matchesFor } from "./matches.ts"
+import type { FileContent, FileFriend, FileListener, FileRoute } from "./schema.ts"
+
+/** `folder`: where relative paths start from, which is where the file is. */
+export function buildConfig(content: FileContent, folder: string): Config {
+  return {
+    relay: { name: content.relay.name, state: resolve(folder, content.relay.state), admin: content.relay.admin },
+    listeners: Object.entries(content.listeners).map(([name, listener]) => builtListener(name, listener)),
+    friends: Object.entries(content.friends).map(([name, friend]) => builtFriend(name, friend, content.listeners)),
+    limits: builtLimits(content.limits),
+  }
+}
+
+function builtListener(name: string, listener: FileListener): Listener {
+  return {
+    name,
+    bind: listener.bind,
+    protocol: listener.protocol,
+    acceptProxy: listener["accept-proxy"],
+    friend: listener.friend,
+    default: listener.default,
+  }
+}
+
+function builtFriend(name: string, friend: FileFriend, listeners: FileContent["listeners"]): Friend {
+  const { promise, domains, addresses, routes } = friend
+  return {
+    name,
+    promise,
+    domains,
+    addresses,
+    routes: Object.entries(routes).flatMap(([listenerName, route]) => {
+      const listener = listeners[listenerName]
+      return listener ? [builtRoute({ name, ...friend }, { name: listenerName, ...listener }, route)] : []
+    }),
+  }
+}
+
+type Named<Value> = Value & { readonly name: string }
+
+function builtRoute(friend: Named<FileFriend>, listener: Named<FileListener>, route: FileRoute): Route {
+  return {
+    friend: friend.name,
+    listener: listener.name,
+    protocol: listener.protocol,
+    matches: matchesFor(friend, listener, route),
+    carry: builtCarry(listener, route),
+    to: builtBackend(listener, route),
+  }
+}
+
+function builtCarry(listener: FileListener, route: FileRoute): Carry {
+  if (route.mode === "dedicated") {
+    return { mode: "dedicated", proxy: route.proxy ?? "none", otherwise: route.otherwise ?? "refuse" }
+  }
+  if (listener.protocol !== "smtp") return { mode: "peer", as: "web", cache: route.cache ?? false }
+  const localParts = route.recipients && new Set(route.recipients)
+  return {
+    mode: "peer",
+    as: "mail",
+    recipients: localParts ? { kind: "listed", localParts } : { kind: "any" },
+    tls: route.tls ?? "opportunistic",
+  }
+}
+
+function builtBackend(listener: Named<FileListener>, route: FileRoute): Backend {
+  const [first, ...more] = route.to
+  if (first === "box") return { kind: "box", service: route.service ?? listener.name }
+  return { kind: "tcp", to: [first, ...more.filter((place) => place !== "box")] }
+}
+
+function builtLimits(limits: FileContent["limits"]): Limits {
+  const changed = {
+    connectionsMax: limits["connections-max"],
+    connectionsPerSourceMax: limits["connections-per-source-max"],
+    connectionsPerFriendMax: limits["connections-per-friend-max"],
+    helloDeadlineMs: limits["hello-deadline"],
+    connectDeadlineMs: limits["connect-deadline"],
+    idleDeadlineMs: limits["idle-deadline"],
+    messageBytesMax: limits["message-max"],
+    spoolPerFriendBytesMax: limits["spool-per-friend-max"],
+    mailLifetimeMs: limits["mail-lifetime"],
+  } satisfies { readonly [Key in keyof Limits]: number | undefined }
+  const given = Object.entries(changed).filter(([, amount]) => amount !== undefined)
+  return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) }
+}

@@ -1,0 +1,146 @@
+/** What has to hold inside one route: its listener exists, its mode is possible there, it can be found, and it leads elsewhere. */
+import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { didYouMean } from "../names/nearest.ts"
+import { everyAddress, matchesFor } from "./matches.ts"
+import type { FileListener, FileRoute } from "./schema.ts"
+import { entry, type Draft, type DraftFriend } from "./shape.ts"
+import type { Path, Source } from "./source.ts"
+
+type Subject = {
+  readonly friendName: string
+  readonly friend: DraftFriend
+  readonly listenerName: string
+  readonly listener: Partial<FileListener>
+  readonly route: Partial<FileRoute>
+  readonly path: Path
+}
+
+/** Adds every fault of every route of `draft` to `source`. */
+export function checkRoutes(draft: Draft, source: Source): void {
+  for (const [friendName, friend] of Object.entries(draft.friends)) {
+    for (const [listenerName, route] of Object.entries(friend.routes ?? {})) {
+      const path: Path = ["friends", friendName, "routes", listenerName]
+      const listener = entry(draft.listeners, listenerName)
+      if (listener) checkRoute({ friendName, friend, listenerName, listener, route, path }, draft, source)
+      else
+        source.faultAtKey(
+          path,
+          `there is no listener "${listenerName}"`,
+          didYouMean(listenerName, Object.keys(draft.listeners), "listeners"),
+        )
+    }
+  }
+}
+
+function checkRoute(subject: Subject, draft: Draft, source: Source): void {
+  checkMode(subject, source)
+  checkKeys(subject, source)
+  checkFound(subject, source)
+  checkOwner(subject, source)
+  checkTarget(subject, draft, source)
+}
+
+function checkMode({ listener, listenerName, route, path }: Subject, source: Source): void {
+  if (listener.protocol === "tunnel") {
+    source.faultAtKey(
+      path,
+      `${listenerName} is where boxes attach`,
+      "no route starts at a tunnel listener; a route says to: box",
+    )
+  } else if (route.mode === "peer" && listener.protocol === "tcp") {
+    source.faultAt(
+      [...path, "mode"],
+      "peer is not possible on protocol tcp",
+      "dedicated: the relay cannot take part in a protocol it does not know",
+    )
+  }
+}
+
+/** Where each optional key means something. */
+const MEANT_FOR: { readonly [Key in "proxy" | "otherwise" | "recipients" | "tls" | "cache"]: string } = {
+  proxy: "dedicated",
+  otherwise: "dedicated smtp",
+  recipients: "peer smtp",
+  tls: "peer smtp",
+  cache: "peer http",
+}
+
+function checkKeys({ listener, route, path }: Subject, source: Source): void {
+  if (!route.mode || !listener.protocol) return
+  const here = `${route.mode} ${listener.protocol}`
+  for (const [key, place] of Object.entries(MEANT_FOR)) {
+    if (key in route && route[key as keyof FileRoute] !== undefined && here !== place && route.mode !== place) {
+      source.faultAtKey([...path, key], `${key} means nothing on a ${here} route`, `only on ${place} routes`)
+    }
+  }
+}
+
+/** A route that nothing leads to is a mistake: an address, a port or a name has to tell this friend from the others. */
+function checkFound({ friendName, friend, listener, listenerName, route, path }: Subject, source: Source): void {
+  const { domains, addresses } = friend
+  const { bind, protocol, "accept-proxy": acceptProxy, friend: owner } = listener
+  if (!domains || !addresses || !bind || !protocol || !acceptProxy || !route.mode || protocol === "tunnel") return
+  const matches = matchesFor(
+    { name: friendName, domains, addresses },
+    { bind, protocol, "accept-proxy": acceptProxy, friend: owner },
+    { mode: route.mode, otherwise: undefined },
+  )
+  if (matches.length > 0) return
+  const byNames = protocol === "tls" || protocol === "smtp" || route.mode === "peer"
+  const own = `an address of ${friendName}'s own that ${listenerName} is bound to, or friend: ${friendName} on the listener`
+  source.faultAtKey(path, `nothing on ${listenerName} leads to ${friendName}`, byNames ? `domains, or ${own}` : own)
+}
+
+function checkOwner({ friendName, listener, listenerName, path }: Subject, source: Source): void {
+  if (listener.friend === undefined || listener.friend === friendName) return
+  source.faultAtKey(
+    path,
+    `${listenerName} is ${listener.friend}'s listener`,
+    `another listener, or no friend: ${listener.friend} there`,
+  )
+}
+
+function checkTarget({ listenerName, route, path }: Subject, draft: Draft, source: Source): void {
+  const places: readonly (Endpoint | "box")[] = route.to ?? []
+  const toBox = places.includes("box")
+  if (toBox && places.length > 1)
+    source.faultAt([...path, "to"], "box stands in a list", "box alone; a box has one tunnel to this relay")
+  if (toBox && !Object.values(draft.listeners).some((listener) => listener.protocol === "tunnel")) {
+    source.faultAt(
+      [...path, "to"],
+      "no listener lets a box attach",
+      'add a listener, as in tunnel: { bind: ["0.0.0.0:7443"], protocol: tunnel }',
+    )
+  }
+  if (route.service !== undefined && places.length > 0 && !toBox) {
+    source.faultAtKey(
+      [...path, "service"],
+      `service means nothing without a box`,
+      `only with to: box; ${listenerName} goes to an address`,
+    )
+  }
+  for (const place of places) {
+    const own = place !== "box" && listenerAt(place, draft)
+    if (own)
+      source.faultAt(
+        [...path, "to"],
+        `${endpointText(place)} is this relay's own listener ${own}: a loop`,
+        "where the friend's server listens",
+      )
+  }
+}
+
+/** The listener of this relay that `place` leads back to. */
+function listenerAt(place: Endpoint, draft: Draft): string | undefined {
+  const found = Object.entries(draft.listeners).find(([, { bind }]) =>
+    bind?.some(({ address, port }) => {
+      const onHere = isLoopback(place.host) && address === everyAddress(address)
+      return port === place.port && (address === place.host || onHere || place.host === draft.relay.name)
+    }),
+  )
+  return found?.[0]
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host === "localhost" || /^127\.\d+\.\d+\.\d+$/.test(host)
+}

@@ -1,0 +1,199 @@
+/**
+ * The shape of a configuration file, key by key. Each description says what would be right: it is printed with a fault,
+ * shown by editors through the JSON Schema, and compared with docs/configuration.md. What holds between keys is in
+ * cross-checks.ts.
+ */
+import * as z from "zod"
+import { endpoint, socketAddress } from "../names/endpoint.ts"
+import { hostname, hostPattern } from "../names/hostname.ts"
+import { cidr, ipAddress } from "../names/ip-address.ts"
+import { durationMs, sizeBytes } from "./units.ts"
+
+/** Names of friends and listeners: they stand in logs, in metrics and in file names. */
+export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+export const NAME_RIGHT = "lower-case letters, digits and hyphens, at most 63, as in alice or https-2"
+
+/** `setTimeout` takes at most 2^31 - 1 ms and fires at once beyond. */
+const DEADLINE_MS_MAX = 24 * 86_400_000
+const LIFETIME_MS_MAX = 365 * 86_400_000
+
+const socketAddressText = leaf(
+  socketAddress,
+  "an address with a port",
+  'address and port, as in "0.0.0.0:25" or "[::]:25"',
+)
+const endpointText = leaf(
+  (text) => (text === "box" ? text : withPort(text)),
+  "a place to connect to",
+  'host and port, as in "10.0.0.5:443" or "mx.dave.example:25", or box for the friend\'s tunnel',
+)
+const deadline = leaf(
+  (text) => within(durationMs(text), DEADLINE_MS_MAX),
+  "a duration that a deadline can have",
+  "a number and ms, s, m, h or d, as in 10s; at most 24d",
+)
+const size = leaf(
+  (text) => within(sizeBytes(text), Number.MAX_SAFE_INTEGER),
+  "a size",
+  "a number and kB, MB, GB or KiB, MiB, GiB, as in 50MB",
+)
+const count = z.int().min(1).max(10_000_000).meta({ description: "a whole number from 1 to 10000000" })
+
+export const relaySchema = z
+  .strictObject({
+    name: leaf(hostname, "a host name", "the relay's host name, as in relay.bob.example; it is its EHLO and MX name"),
+    state: leaf(folder, "a folder", "a folder, from where this file is; SQLite and keys are kept inside").default(
+      "./state",
+    ),
+    admin: leaf(
+      socketAddress,
+      "an address with a port",
+      "where metrics and health are served, as in 127.0.0.1:7080",
+    ).optional(),
+  })
+  .meta({ description: "the relay itself: name, state and admin" })
+
+export const listenerSchema = z
+  .strictObject({
+    bind: oneOrMore(socketAddressText, 'address and port, as in "0.0.0.0:25" or "[::]:25", or a list of them'),
+    protocol: z.enum(["smtp", "tls", "http", "tcp", "tunnel"]).meta({ description: "smtp, tls, http, tcp or tunnel" }),
+    "accept-proxy": z
+      .array(leaf(cidr, "an address range", "an address or a range, as in 10.0.0.0/8"))
+      .meta({ description: "the ranges of the load balancers whose PROXY header is read, as in [10.0.0.0/8]" })
+      .default([]),
+    friend: z.string().meta({ description: "the one friend whose listener this is, whatever arrives" }).optional(),
+    default: z.string().meta({ description: "tls only: the friend who gets visitors that name nobody" }).optional(),
+  })
+  .meta({ description: "a map with bind and protocol" })
+
+export const routeSchema = z
+  .strictObject({
+    mode: z
+      .enum(["dedicated", "peer"])
+      .meta({ description: "dedicated (bytes pass end to end) or peer (the relay is an end)" }),
+    to: oneOrMore(endpointText, 'host and port as in "10.0.0.5:443", a list of them, or box'),
+    service: z
+      .string()
+      .regex(NAME)
+      .meta({ description: "with to: box, the service there; else the listener's name" })
+      .optional(),
+    proxy: z
+      .enum(["none", "v1", "v2"])
+      .meta({ description: "dedicated: the PROXY header sent first: none, v1 or v2" })
+      .optional(),
+    otherwise: z
+      .enum(["refuse", "peer"])
+      .meta({ description: "dedicated on smtp: what senders get whose TLS names nobody: refuse or peer" })
+      .optional(),
+    recipients: z
+      .array(leaf(localPart, "a local part", "what stands before the @, as in postmaster"))
+      .meta({ description: "peer on smtp: who may be written to, as in [dave, info]; without it everybody" })
+      .optional(),
+    tls: z
+      .enum(["opportunistic", "encrypt", "verify"])
+      .meta({ description: "peer on smtp: TLS to the friend's server: opportunistic, encrypt or verify" })
+      .optional(),
+    cache: z.boolean().meta({ description: "peer on http: true keeps pages that may be shared (RFC 9111)" }).optional(),
+  })
+  .meta({ description: 'a route, as in { mode: dedicated, to: "10.0.0.5:443" }' })
+
+export const friendSchema = z
+  .strictObject({
+    promise: z
+      .enum(["none", "sealed"])
+      .meta({ description: "none, or sealed: the relay refuses to start if a route lets it read" })
+      .default("none"),
+    domains: z
+      .array(
+        leaf(
+          hostPattern,
+          "a host name",
+          'a host name, or one level below it, as in alice.example or "*.alice.example"',
+        ),
+      )
+      .meta({ description: 'a list of host names, as in [alice.example, "*.alice.example"]' })
+      .default([]),
+    addresses: z
+      .array(leaf(ipAddress, "an IP address", "an IP address, as in 203.0.113.7 or 2001:db8::7"))
+      .meta({ description: "a list of the relay's addresses that are this friend's alone" })
+      .default([]),
+    routes: z.record(z.string(), routeSchema).meta({ description: "routes by the name of their listener" }).default({}),
+  })
+  .meta({ description: "a map with domains and routes" })
+
+export const limitsSchema = z
+  .strictObject({
+    "connections-max": count.optional(),
+    "connections-per-source-max": count.optional(),
+    "connections-per-friend-max": count.optional(),
+    "hello-deadline": deadline.optional(),
+    "connect-deadline": deadline.optional(),
+    "idle-deadline": deadline.optional(),
+    "message-max": size.optional(),
+    "spool-per-friend-max": size.optional(),
+    "mail-lifetime": leaf(
+      (text) => within(durationMs(text), LIFETIME_MS_MAX),
+      "a duration up to a year",
+      "a number and h, d or w, as in 21d",
+    ).optional(),
+  })
+  .meta({ description: "limits to change; each has a default" })
+
+export const fileSchema = z
+  .strictObject({
+    relay: relaySchema,
+    listeners: z.record(z.string(), listenerSchema).meta({ description: "a map from names to listeners" }),
+    friends: z.record(z.string(), friendSchema).meta({ description: "a map from names to friends" }).default({}),
+    limits: limitsSchema.default({}),
+  })
+  .meta({ description: "a map with relay, listeners and friends" })
+
+export type FileContent = z.output<typeof fileSchema>
+export type FileListener = z.output<typeof listenerSchema>
+export type FileFriend = z.output<typeof friendSchema>
+export type FileRoute = z.output<typeof routeSchema>
+
+/** What editors check the file against while it is written (JSON Schema 2020-12). */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(fileSchema, { io: "input" })
+}
+
+/** A text that is read into a value that cannot lie. */
+function leaf<Value>(read: (text: string) => Value | undefined, what: string, description: string) {
+  return z
+    .string()
+    .transform((text, context) => {
+      const value = read(text)
+      if (value !== undefined) return value
+      context.addIssue({ code: "custom", message: `"${text}" is not ${what}` })
+      return z.NEVER
+    })
+    .meta({ description })
+}
+
+/** One value, or a list with at least one. */
+function oneOrMore<Leaf extends z.ZodType>(one: Leaf, description: string) {
+  type Value = z.output<Leaf>
+  return z
+    .union([one, z.array(one).min(1)])
+    .transform((value) => (Array.isArray(value) ? value : [value]) as [Value, ...Value[]]) // the union lets no empty list through
+    .meta({ description })
+}
+
+function withPort(text: string) {
+  const place = endpoint(text)
+  return place && place.port > 0 ? place : undefined
+}
+
+function within(amount: number | undefined, max: number): number | undefined {
+  return amount !== undefined && amount > 0 && amount <= max ? amount : undefined
+}
+
+function folder(text: string): string | undefined {
+  return text.length > 0 && !/^[a-z]+:\/\//i.test(text) ? text : undefined
+}
+
+/** RFC 5321 §4.1.2 dot-string; case does not matter here, since a friend rarely has two people who differ by it. */
+function localPart(text: string): string | undefined {
+  return /^[^\s@"<>()[\],;:\\]{1,64}$/.test(text) ? text.toLowerCase() : undefined
+}

@@ -1,0 +1,209 @@
+import { describe, expect, test } from "@jest/globals"
+import fc from "fast-check"
+import { readFileSync } from "node:fs"
+import { parse } from "yaml"
+import { DEFAULT_LIMITS, type Config } from "../../../src/config/config.ts"
+import { configFaultText, readConfig } from "../../../src/config/read-config.ts"
+import { describeRoute } from "../../../src/route/describe.ts"
+import { DESIGN_CONFIG } from "../../support/config-text.ts"
+
+type FaultCase = { name: string; change: string; to: string; at: string; wrong: string; right: string }
+
+function configOf(text: string): Config {
+  const read = readConfig(text, "/etc/waypost/relay.yaml")
+  if (read.kind === "faults") throw new Error(read.faults.map(configFaultText).join("\n"))
+  return read.config
+}
+
+function faultsOf(text: string): readonly string[] {
+  const read = readConfig(text, "relay.yaml")
+  return read.kind === "faults" ? read.faults.map(configFaultText) : []
+}
+
+/** The design's file with one piece of text changed. */
+function changed(from: string, to: string): string {
+  expect(DESIGN_CONFIG).toContain(from)
+  return DESIGN_CONFIG.replace(from, to)
+}
+
+describe("a file without faults", () => {
+  const config = configOf(DESIGN_CONFIG)
+
+  test("becomes routes that say how they are found, carried and where they go", () => {
+    expect(config.friends.flatMap((friend) => friend.routes.map(describeRoute))).toEqual([
+      "alice/https: dedicated by own address 203.0.113.7, or SNI alice.example, *.alice.example → 10.0.0.5:443 with PROXY v2",
+      "alice/smtp: dedicated by own address 203.0.113.7, 2001:db8:1::a → 10.0.0.5:25",
+      "dave/smtp: peer mail by recipients at dave.example → mx.dave.example:25",
+      "dave/http: peer web by Host dave.example → 10.0.0.9:8080 with a shared cache",
+      "dave/https: dedicated by SNI dave.example → the box's tunnel (https)",
+    ])
+  })
+
+  test("has its state folder beside the file", () => {
+    expect(config.relay.state).toBe("/etc/waypost/state")
+  })
+
+  test("keeps the limits it does not name", () => {
+    expect(config.limits).toEqual(DEFAULT_LIMITS)
+  })
+
+  test("changes the limits it names, in units people write", () => {
+    const text = `${DESIGN_CONFIG}limits: { hello-deadline: 5s, message-max: 20 MiB, connections-max: 100, mail-lifetime: 3w }\n`
+    expect(configOf(text).limits).toEqual({
+      ...DEFAULT_LIMITS,
+      helloDeadlineMs: 5_000,
+      messageBytesMax: 20_971_520,
+      connectionsMax: 100,
+      mailLifetimeMs: 21 * 86_400_000,
+    })
+  })
+
+  test("needs no friends, no state and no admin", () => {
+    const { friends, relay } = configOf("relay: { name: r.example }\nlisteners: {}\n")
+    expect(friends).toEqual([])
+    expect(relay).toEqual({ name: "r.example", state: "/etc/waypost/state", admin: undefined })
+  })
+
+  test("may bind one address without a list, and port 0 twice", () => {
+    const { listeners } = configOf(`relay: { name: r.example }
+listeners: { a: { bind: "127.0.0.1:0", protocol: tls }, b: { bind: "127.0.0.1:0", protocol: http } }`)
+    expect(listeners.map(({ bind }) => bind)).toEqual([
+      [{ address: "127.0.0.1", port: 0 }],
+      [{ address: "127.0.0.1", port: 0 }],
+    ])
+  })
+
+  test("tries several addresses of one backend in their order", () => {
+    const config = configOf(changed('to: "10.0.0.5:443"', 'to: ["10.0.0.5:443", "10.0.0.6:443"]'))
+    expect(describeRoute(config.friends[0]?.routes[0] ?? raise())).toContain("→ 10.0.0.5:443, then 10.0.0.6:443")
+  })
+
+  test("finds mail senders by their TLS name where the friend has no own address", () => {
+    const text = changed('    addresses: [203.0.113.7, "2001:db8:1::a"]\n', "")
+    expect(matchesOf(text, "alice", "smtp")).toEqual(["starttls-sni"])
+    expect(matchesOf(text.replace("otherwise: refuse", "otherwise: peer"), "alice", "smtp")).toEqual([
+      "starttls-sni",
+      "recipient",
+    ])
+  })
+
+  test("finds everything on a friend's own port", () => {
+    const text = changed(
+      "otherwise: refuse }",
+      'otherwise: refuse }\n      ssh-a: { mode: dedicated, to: "10.0.0.5:22" }',
+    )
+    expect(matchesOf(text, "alice", "ssh-a")).toEqual(["address", "port"])
+  })
+})
+
+function matchesOf(text: string, friend: string, listener: string): readonly string[] {
+  const routes = configOf(text).friends.find(({ name }) => name === friend)?.routes ?? []
+  return routes
+    .filter((route) => route.listener === listener)
+    .flatMap((route) => route.matches.map((match) => match.by))
+}
+
+function raise(): never {
+  throw new Error("no such route")
+}
+
+describe("a fault names its place, what is wrong and what would be right:", () => {
+  const cases = parse(readFileSync("test/vectors/config-faults.yaml", "utf8")) as readonly FaultCase[]
+
+  test.each(cases)("$name", ({ change, to, at, wrong, right }) => {
+    const text = changed(change, to)
+    const read = readConfig(text, "relay.yaml")
+    const found = read.kind === "faults" ? read.faults : []
+    const lines = text.split("\n")
+    const told = found.map((fault) => ({
+      at: lines[fault.line - 1]?.slice(fault.column - 1).slice(0, at.length),
+      wrong: fault.wrong,
+      right: fault.right,
+    }))
+    expect(told).toContainEqual({ at, wrong, right })
+  })
+
+  test("a limit without a unit", () => {
+    expect(
+      faultsOf(`${DESIGN_CONFIG}limits: { idle-deadline: 10, message-max: 50M, connect-deadline: 30d }\n`),
+    ).toEqual([
+      "relay.yaml:28:26: idle-deadline is 10; a number and ms, s, m, h or d, as in 10s; at most 24d",
+      'relay.yaml:28:43: "50M" is not a size; a number and kB, MB, GB or KiB, MiB, GiB, as in 50MB',
+      'relay.yaml:28:66: "30d" is not a duration that a deadline can have; a number and ms, s, m, h or d, as in 10s; at most 24d',
+    ])
+  })
+
+  test("an empty file", () => {
+    expect(faultsOf("# nothing yet\n")).toEqual([
+      "relay.yaml:1:1: the file is empty; a map with relay, listeners and friends; see examples/",
+    ])
+  })
+
+  test("a text that is not YAML", () => {
+    expect(faultsOf("relay: { name: [\n")[0]).toMatch(/^relay\.yaml:\d+:\d+: not YAML: /)
+  })
+
+  test("a thousand aliases in a thousand are not unfolded", () => {
+    const levels = Array.from(
+      { length: 12 },
+      (_, level) => `l${level + 1}: &l${level + 1} [${Array(10).fill(`*l${level}`).join(", ")}]`,
+    )
+    expect(faultsOf(`l0: &l0 x\n${levels.join("\n")}\n`)[0]).toMatch(/Excessive alias count/)
+  })
+})
+
+test("all faults of a file are told at once, in the order in which they stand", () => {
+  const text = DESIGN_CONFIG.replace("admin:", "amdin:")
+    .replace("protocol: smtp }", "protocol: smpt }")
+    .replace("friend: alice", "friend: alcie")
+    .replace("203.0.113.7,", "203.0.113.700,")
+    .replace("cache: true", "proxy: v1")
+    .replace("https: { mode: dedicated, to: box }", "htps: { mode: dedicated, to: box }")
+  expect(faultsOf(text).map((line) => line.split(":").slice(1, 3).join(":"))).toEqual([
+    "4:3",
+    "7:56",
+    "12:60",
+    "18:17",
+    "26:49",
+    "27:7",
+  ])
+})
+
+describe("whatever the text,", () => {
+  const wordsOfTheFile = fc.constantFrom(
+    ...DESIGN_CONFIG.split(/\b/),
+    "null",
+    "{",
+    "}",
+    "[",
+    "]",
+    "*x",
+    "&x",
+    "\n",
+    "  ",
+    "5",
+    "!!set",
+    "__proto__",
+  )
+  const mutated = fc
+    .array(fc.tuple(fc.nat(DESIGN_CONFIG.length), fc.nat(12), wordsOfTheFile), { minLength: 1, maxLength: 4 })
+    .map((edits) =>
+      edits.reduce((text, [at, length, word]) => text.slice(0, at) + word + text.slice(at + length), DESIGN_CONFIG),
+    )
+
+  test("reading never throws, and every fault has a place and two texts", () => {
+    fc.assert(
+      fc.property(fc.oneof(mutated, fc.string()), (text) => {
+        const read = readConfig(text, "relay.yaml")
+        if (read.kind === "config") return
+        for (const { line, column, wrong, right } of read.faults) {
+          expect(line).toBeGreaterThan(0)
+          expect(column).toBeGreaterThan(0)
+          expect(wrong).not.toMatch(/undefined|\[object|invalid_|Invalid input/)
+          expect(right).not.toBe("")
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+})
