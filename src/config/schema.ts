@@ -159,7 +159,7 @@ export function configJsonSchema(): object {
 }
 
 /** A text that is read into a value that cannot lie. */
-function leaf<Value>(read: (text: string) => Value | undefined, what: string, description: string) {
+export function leaf<Value>(read: (text: string) => Value | undefined, what: string, description: string) {
   return z
     .string()
     .transform((text, context) => {
@@ -172,7 +172,7 @@ function leaf<Value>(read: (text: string) => Value | undefined, what: string, de
 }
 
 /** One value, or a list with at least one. */
-function oneOrMore<Leaf extends z.ZodType>(one: Leaf, description: string) {
+export function oneOrMore<Leaf extends z.ZodType>(one: Leaf, description: string) {
   type Value = z.output<Leaf>
   return z
     .union([one, z.array(one).min(1)])
@@ -180,7 +180,7 @@ function oneOrMore<Leaf extends z.ZodType>(one: Leaf, description: string) {
     .meta({ description })
 }
 
-function withPort(text: string) {
+export function withPort(text: string) {
   const place = endpoint(text)
   return place && place.port > 0 ? place : undefined
 }
@@ -189,7 +189,7 @@ function within(amount: number | undefined, max: number): number | undefined {
   return amount !== undefined && amount > 0 && amount <= max ? amount : undefined
 }
 
-function folder(text: string): string | undefined {
+export function folder(text: string): string | undefined {
   return text.length > 0 && !/^[a-z]+:\/\//i.test(text) ? text : undefined
 }
 

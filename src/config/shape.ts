@@ -16,31 +16,45 @@ export type DraftFriend = Partial<Omit<FileFriend, "routes">> & {
 
 /** The content if its shape is right; the faults are added to `source`, and the draft is what can still be checked. */
 export function readShape(source: Source): { readonly content: FileContent | undefined; readonly draft: Draft } {
-  const result = fileSchema.safeParse(source.content, { reportInput: true })
-  if (result.success) return { content: result.data, draft: result.data }
-  for (const issue of result.error.issues) addFaults(issue, [], source)
-  return {
-    content: undefined,
-    draft: { relay: {}, listeners: {}, friends: {}, ...(salvage(fileSchema, source.content) as Partial<Draft>) },
-  } // what `salvage` keeps has passed its own schema
+  const { content, salvaged } = readShaped(fileSchema, source)
+  if (content) return { content, draft: content }
+  return { content, draft: { relay: {}, listeners: {}, friends: {}, ...(salvaged as Partial<Draft>) } } // what is salvaged has passed its own schema
 }
+
+/** As `readShape`, for any file: what it is under `schema`, or every difference and what is right all the same. */
+export function readShaped<Schema extends z.ZodType>(
+  schema: Schema,
+  source: Source,
+): { readonly content: z.output<Schema> | undefined; readonly salvaged: unknown } {
+  const result = schema.safeParse(source.content, { reportInput: true })
+  if (result.success) return { content: result.data, salvaged: result.data }
+  for (const issue of result.error.issues) addFaults(issue, [], { source, schema })
+  return { content: undefined, salvaged: salvage(schema, source.content) }
+}
+
+type Reading = { readonly source: Source; readonly schema: z.ZodType }
 
 /** What a map of the file has under `name`, and never what every JavaScript object has. */
 export function entry<Value>(map: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(map, name) ? map[name] : undefined
 }
 
-function addFaults(issue: z.core.$ZodIssue, under: Path, source: Source): void {
+function addFaults(issue: z.core.$ZodIssue, under: Path, reading: Reading): void {
+  const { source, schema } = reading
   const path = [...under, ...issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))]
   const key = nameOf(path)
-  const right = describe(path)
+  const right = describe(schema, path)
   switch (issue.code) {
     case "unrecognized_keys":
       for (const unknown of issue.keys)
-        source.faultAtKey([...path, unknown], `"${unknown}" is not a key here`, keysAdvice(unknown, path))
+        source.faultAtKey(
+          [...path, unknown],
+          `"${unknown}" is not a key here`,
+          keysAdvice(unknown, keysOf(schemaAt(schema, path))),
+        )
       return
     case "invalid_union":
-      for (const inner of likeliest(issue.errors)) addFaults(inner, path, source)
+      for (const inner of likeliest(issue.errors)) addFaults(inner, path, reading)
       return
     case "invalid_type":
       if (issue.input === undefined) source.faultAt(path.slice(0, -1), `${key} is missing`, right)
@@ -90,8 +104,7 @@ function wordFor(input: unknown): string {
   return typeof input === "object" ? "a map" : JSON.stringify(input)
 }
 
-function keysAdvice(unknown: string, path: Path): string {
-  const known = keysOf(schemaAt(path))
+function keysAdvice(unknown: string, known: readonly string[]): string {
   const meant = nearest(unknown, known)
   return meant ? `did you mean ${meant}?` : `one of: ${known.join(", ")}`
 }
@@ -102,17 +115,17 @@ function valuesAdvice(input: unknown, values: readonly string[], right: string):
 }
 
 /** The description of the innermost described schema on the way to `path`. */
-function describe(path: Path): string {
+function describe(top: z.ZodType, path: Path): string {
   for (let depth = path.length; depth >= 0; depth--) {
-    const schema = schemaAt(path.slice(0, depth))
+    const schema = schemaAt(top, path.slice(0, depth))
     const described = schema && given(schema)
     if (described instanceof z.ZodType && described.description) return described.description
   }
   return "see docs/configuration.md"
 }
 
-function schemaAt(path: Path): z.core.$ZodType | undefined {
-  let schema: z.core.$ZodType | undefined = fileSchema
+function schemaAt(top: z.ZodType, path: Path): z.core.$ZodType | undefined {
+  let schema: z.core.$ZodType | undefined = top
   for (const step of path) schema = schema && inner(bare(schema), step)
   return schema
 }
