@@ -51,7 +51,7 @@ services:
   const told = read.kind === "faults" ? read.faults.map(({ line, wrong, right }) => `${line}: ${wrong}; ${right}`) : []
   expect(told).toEqual([
     '2: promise is "seeled"; did you mean sealed?',
-    '4: "relay.bob.example" is not a host with a port; host and port, as in "127.0.0.1:443"',
+    '4: "relay.bob.example" is not a host with a port; host and port, as in "relay.bob.example:7443", or a list of them',
     '4: "short" is not a relay\'s key; the 43 characters behind # in the invitation',
     '6: "443" is not a host with a port; where the service listens at home, as in "127.0.0.1:443" or { to: "127.0.0.1:443", proxy: v2 }',
   ])
