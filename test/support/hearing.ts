@@ -1,10 +1,10 @@
-/** A listener on 127.0.0.1 that only listens: it keeps what the first visitor says, until that is enough. */
+/** A listener on 127.0.0.1 that only listens: it keeps what the first visitor who says anything says, until that is enough. */
 import { once } from "node:events"
 import { createServer, type AddressInfo, type Socket } from "node:net"
 
 export type Hearing = AsyncDisposable & {
   readonly port: number
-  /** What the first visitor has said when `isEnough` first said so, or when it left. */
+  /** What that visitor had said when `isEnough` first said so, or when it left. */
   readonly heard: Promise<Buffer>
 }
 
@@ -17,7 +17,7 @@ export async function openHearing(isEnough: (received: Buffer) => boolean, greet
     let received = Buffer.alloc(0)
     socket.write(greeting)
     socket.on("error", () => {}) // a visitor may leave as it likes
-    socket.on("close", () => resolve(received))
+    socket.on("close", () => received.length > 0 && resolve(received))
     socket.on("data", (piece: Buffer) => {
       received = Buffer.concat([received, piece])
       if (!isEnough(received)) return
