@@ -20,3 +20,8 @@ export function pinOf(certificate: X509Certificate): Pin {
 export function samePin(left: Pin, right: Pin): boolean {
   return timingSafeEqual(Buffer.from(left), Buffer.from(right))
 }
+
+/** As `pinOf`, from PEM. */
+export function pinOfCertificate(pem: string): Pin {
+  return pinOf(new X509Certificate(pem))
+}

@@ -1,0 +1,47 @@
+/** Makes the line that lets a friend's box in: what `waypost invite` prints. Works beside a running relay. */
+import { ownCertificate } from "../cert/own-certificate.ts"
+import type { Clock, Instant } from "../clock/clock.ts"
+import type { Config, Listener } from "../config/config.ts"
+import type { Endpoint } from "../names/endpoint.ts"
+import type { IpAddress } from "../names/ip-address.ts"
+import { boxesIn } from "../store/boxes.ts"
+import { INVITATION_LIFETIME_MS, invitationLine, newSecret, secretDigest } from "../tunnel/invitation.ts"
+import { pinOfCertificate } from "../tunnel/pin.ts"
+
+export type Invited =
+  | { readonly kind: "invited"; readonly line: string; readonly until: Instant }
+  | { readonly kind: "refused"; readonly why: "no-such-friend" | "no-tunnel-listener" | "has-a-box" }
+
+/** Opens an invitation for `friend`; with `replace` the key of the friend's present box is revoked at once. */
+export async function inviteFriend(config: Config, friend: string, replace: boolean, clock: Clock): Promise<Invited> {
+  if (!config.friends.some(({ name }) => name === friend)) return { kind: "refused", why: "no-such-friend" }
+  const [first, ...more] = tunnelEndpoints(config)
+  if (!first) return { kind: "refused", why: "no-tunnel-listener" }
+  const { cert } = await ownCertificate(config.relay.state, config.relay.name, clock)
+  const secret = newSecret()
+  const until = clock.now() + INVITATION_LIFETIME_MS
+  const refused = await boxesIn(config.relay.state).invite(secretDigest(secret), { friend, until }, replace)
+  if (refused) return { kind: "refused", why: refused }
+  const line = invitationLine({ friend, relays: [first, ...more], relayPin: pinOfCertificate(cert), secret })
+  return { kind: "invited", line, until }
+}
+
+/** Where boxes dial: the relay's name where a listener takes every address, and the addresses that it names. */
+function tunnelEndpoints(config: Config): readonly Endpoint[] {
+  const binds = config.listeners.filter(isTunnel).flatMap((listener) => listener.bind)
+  const places = binds.map(({ address, port }): Endpoint => ({
+    host: isAny(address) ? config.relay.name : address,
+    port,
+  }))
+  return places.filter(
+    (place, at) => places.findIndex(({ host, port }) => host === place.host && port === place.port) === at,
+  )
+}
+
+function isTunnel(listener: Listener): boolean {
+  return listener.protocol === "tunnel"
+}
+
+function isAny(address: IpAddress): boolean {
+  return address === "0.0.0.0" || address === "::"
+}
