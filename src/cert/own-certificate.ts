@@ -11,7 +11,7 @@ import * as x509 from "@peculiar/x509"
 import { systemClock, type Clock, type Instant } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import type { Hostname } from "../names/hostname.ts"
-import { createDurably, readIfThere, replaceDurably } from "./durable-file.ts"
+import { createDurably, readIfThere, replaceDurably } from "../files/durable-file.ts"
 
 /** PEM key and certificate, and what a TLSA 3 1 1 record says about them: SHA-256 of the SPKI, in hex (RFC 6698 §2.1). */
 export type OwnCertificate = { readonly key: string; readonly cert: string; readonly spkiSha256: string }

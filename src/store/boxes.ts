@@ -5,9 +5,10 @@
  *     STATE/boxes/FRIEND.json          { "pin": …, "since": …, "revoked": [ … ] }
  *     STATE/invitations/DIGEST.json    { "friend": …, "until": … }
  */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises"
+import { readdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import type { Instant } from "../clock/clock.ts"
+import { readIfThere, replaceDurably } from "../files/durable-file.ts"
 
 /** The key that a friend's box is known by. */
 export type KnownBox = {
@@ -55,9 +56,9 @@ export function boxesIn(stateFolder: string): Boxes {
       if (present?.pin !== undefined && !replace) return "has-a-box"
       if (present?.pin !== undefined) {
         const revoked = [...present.revoked, present.pin]
-        await writeDurably(boxes, `${invitation.friend}.json`, { ...present, pin: undefined, revoked })
+        await writeJson(boxFile(invitation.friend), { ...present, pin: undefined, revoked })
       }
-      await writeDurably(invitations, `${digest}.json`, invitation)
+      await writeJson(join(invitations, `${digest}.json`), invitation)
       return undefined
     },
     redeem: async (digest, pin, now) => {
@@ -68,7 +69,7 @@ export function boxesIn(stateFolder: string): Boxes {
       const revoked = present?.revoked ?? []
       if (present?.pin !== undefined || revoked.includes(pin)) return undefined
       const box: KnownBox = { friend: invitation.friend, pin, since: now, revoked }
-      await writeDurably(boxes, `${invitation.friend}.json`, box)
+      await writeJson(boxFile(invitation.friend), box)
       return invitation.friend
     },
   }
@@ -98,32 +99,12 @@ async function filesIn(folder: string): Promise<readonly string[]> {
 }
 
 async function readJson<Value>(path: string): Promise<Value | undefined> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as Value // written by writeDurably below, and by nobody else
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+  const text = await readIfThere(path)
+  return text === undefined ? undefined : (JSON.parse(text) as Value) // written by us, whole or not at all
 }
 
-/** Write, fsync, rename, fsync of the folder: after a power cut the old content is there, or the new one. */
-async function writeDurably(folder: string, name: string, content: object): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const temporary = join(folder, `${name}.new`)
-  const file = await open(temporary, "w", 0o600)
-  try {
-    await file.writeFile(JSON.stringify(content))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, join(folder, name))
-  const directory = await open(folder)
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
+function writeJson(path: string, content: object): Promise<void> {
+  return replaceDurably(path, JSON.stringify(content), 0o600)
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,6 +1,6 @@
 /** Small files that are either wholly there or not at all, also after a power cut. */
 import { randomUUID } from "node:crypto"
-import { link, open, readFile, rename, unlink } from "node:fs/promises"
+import { link, mkdir, open, readFile, rename, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 
 /** The file's text; `undefined` if there is no such file. */
@@ -35,7 +35,11 @@ export async function createDurably(file: string, text: string, mode: number): P
   return true
 }
 
+/** Ours: folders that we make hold keys and mail, so nobody else may look inside. */
+const FOLDER_MODE = 0o700
+
 async function writeBeside(file: string, text: string, mode: number): Promise<string> {
+  await mkdir(dirname(file), { recursive: true, mode: FOLDER_MODE })
   const draft = `${file}.${randomUUID()}`
   await using handle = await open(draft, "wx", mode)
   await handle.writeFile(text)
