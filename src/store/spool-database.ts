@@ -1,17 +1,14 @@
 /**
  * The spool's SQLite file and what is done to it, one batch of calls at a time. All writes of a batch share one
- * transaction and so one fsync. It blocks, so it lives on a worker thread (spool-worker.ts). It keeps the file locked
- * as long as it is open: that is what keeps a second relay out of the state folder, and the kernel ends it with the process.
+ * transaction and so one fsync. It blocks, so it lives on a worker thread (spool-worker.ts).
  */
-import { chmodSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, statfsSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { DatabaseSync, type StatementSync } from "node:sqlite"
 import type { Instant } from "../clock/clock.ts"
 import { FaultError, fault, type Fault } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Envelope, KeptMessage, MessageId, Outcome } from "./spool.ts"
 import { attemptColumns, keptMessage, type MessageRow, type RecipientRow } from "./spool-rows.ts"
-import { CHUNKS_MAX, migrate } from "./spool-schema.ts"
+import { Connection, diskBytes, faultOf, openingFault, prepareFile, type Statements } from "./spool-connection.ts"
+import { CHUNKS_MAX } from "./spool-schema.ts"
 
 export type DatabaseOptions = {
   readonly folder: string
@@ -46,9 +43,8 @@ export class SpoolDatabase {
   /** Opens or makes the spool. Throws a FaultError STATE_LOCKED, STATE_TOO_NEW or SPOOL_FAILED. */
   constructor(options: DatabaseOptions) {
     this.#options = options
-    this.#file = join(options.folder, "spool.db")
     try {
-      prepareFile(options.folder, this.#file)
+      this.#file = prepareFile(options.folder)
       this.#connection = new Connection(this.#file, options.fileBytesMax)
       this.#removeOrphans(this.#connection)
     } catch (error) {
@@ -298,113 +294,6 @@ export class SpoolDatabase {
 
 /** Ours: how old the answer to "how much room is left" may be. Far less than the reserve is written in this time. */
 const ROOM_ASKED_EVERY_MS = 250
-/** Ours: pages of log before they are moved into the main file: 16 MB, so that a burst does not pay for it. */
-const CHECKPOINT_PAGES = 4096
-
-/** One open handle with its prepared statements. */
-class Connection {
-  readonly statements: Statements
-  readonly #database: DatabaseSync
-  #synchronous: "FULL" | "NORMAL" = "FULL"
-
-  constructor(file: string, bytesMax: number | undefined) {
-    this.#database = new DatabaseSync(file, { timeout: 0 })
-    try {
-      // EXCLUSIVE before WAL: nobody else may open the file, and the log's index needs no shared memory.
-      this.#database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-      this.#database.exec("BEGIN IMMEDIATE; COMMIT")
-      migrate(this.#database)
-      // What an earlier handle may have failed to write goes through the main file, with an fsync of its own.
-      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)")
-      this.#database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-      if (bytesMax !== undefined) this.#limit(bytesMax)
-      this.statements = prepare(this.#database)
-    } catch (error) {
-      this.#database.close()
-      throw error
-    }
-  }
-
-  /** Begins a transaction; only a durable one waits for the disk when it ends. */
-  begin(durable: boolean): void {
-    const synchronous = durable ? "FULL" : "NORMAL"
-    if (synchronous !== this.#synchronous) this.#database.exec(`PRAGMA synchronous = ${synchronous}`)
-    this.#synchronous = synchronous
-    this.statements.begin.run()
-  }
-
-  commit(): void {
-    this.statements.commit.run()
-  }
-
-  rollback(): void {
-    if (this.#database.isTransaction) this.#database.exec("ROLLBACK")
-  }
-
-  /** Room inside the file that new content can take. */
-  freeBytes(): number {
-    return Number(this.statements.freePages.get()?.["freelist_count"] ?? 0) * this.#pageBytes()
-  }
-
-  close(): void {
-    this.#database.close()
-  }
-
-  #pageBytes(): number {
-    return Number(this.#database.prepare("PRAGMA page_size").get()?.["page_size"])
-  }
-
-  #limit(bytesMax: number): void {
-    this.#database.exec(`PRAGMA max_page_count = ${Math.floor(bytesMax / this.#pageBytes())}`)
-  }
-}
-
-type Statements = ReturnType<typeof prepare>
-
-function prepare(database: DatabaseSync) {
-  const sql = (text: string): StatementSync => database.prepare(text)
-  return {
-    begin: sql("BEGIN IMMEDIATE"),
-    commit: sql("COMMIT"),
-    freePages: sql("PRAGMA freelist_count"),
-    addDraft: sql("INSERT INTO draft VALUES (?)"),
-    endDraft: sql("DELETE FROM draft WHERE number = ?"),
-    drafts: sql("SELECT number FROM draft"),
-    addContent: sql("INSERT INTO content VALUES (?, ?)"),
-    content: sql("SELECT bytes FROM content WHERE chunk = ?"),
-    removeContent: sql("DELETE FROM content WHERE chunk >= ? AND chunk < ?"),
-    addMessage: sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-    lastNumber: sql("SELECT max(number) AS number FROM message"),
-    numberOf: sql("SELECT number FROM message WHERE id = ?"),
-    messageById: sql("SELECT * FROM message WHERE id = ?"),
-    messageByNumber: sql("SELECT * FROM message WHERE number = ?"),
-    allMessages: sql("SELECT * FROM message ORDER BY number"),
-    messagesOf: sql("SELECT * FROM message WHERE friend = ? ORDER BY number"),
-    removeMessage: sql("DELETE FROM message WHERE number = ?"),
-    addRecipient: sql(
-      `INSERT INTO recipient (message, position, friend, address, notify, orcpt, state, due_at, tries)
-       VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, 0)`,
-    ),
-    recipients: sql("SELECT * FROM recipient WHERE message = ? ORDER BY position"),
-    removeRecipients: sql("DELETE FROM recipient WHERE message = ?"),
-    setAttempt: sql(
-      `UPDATE recipient SET state = ?, due_at = ?, tries = ?, because = ?, how = ?, done_at = ?, last_reply = ?
-       WHERE message = ? AND address = ?`,
-    ),
-    unfinished: sql("SELECT 1 FROM recipient WHERE message = ? AND state <> 'done' LIMIT 1"),
-    wake: sql("UPDATE recipient SET due_at = ? WHERE friend = ? AND due_at > ?"),
-    dueOf: sql("SELECT message, due_at FROM recipient WHERE friend = ? AND due_at <= ? ORDER BY due_at"),
-    firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),
-    friends: sql("SELECT name FROM friend"),
-    usage: sql("SELECT messages, bytes FROM friend WHERE name = ?"),
-    addUsage: sql(
-      `INSERT INTO friend VALUES (?, 1, ?)
-       ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes`,
-    ),
-    subtractUsage: sql("UPDATE friend SET messages = messages - 1, bytes = bytes - ? WHERE name = ?"),
-  }
-}
-
 /** One friend's messages that are due, oldest attempt first; several recipients of a message count once. */
 function oldestDue(
   statements: Statements,
@@ -437,48 +326,4 @@ function bringsContent(call: Call): call is Extract<Call, { method: "addChunk" |
 
 function incomplete(id: MessageId): FaultError {
   return new FaultError(fault("SPOOL_FAILED", `a part of ${id} was not kept`))
-}
-
-function diskBytes(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder)
-  return bavail * bsize
-}
-
-/** The folder for its owner alone, the file too (SQLite gives its log the same mode), and both names durable. */
-function prepareFile(folder: string, file: string): void {
-  const firstMade = mkdirSync(folder, { recursive: true, mode: 0o700 })
-  // Not opened where it exists: closing it would drop the locks that this process holds on it (POSIX fcntl).
-  if (!existsSync(file)) closeSync(openSync(file, "ax", 0o600))
-  chmodSync(file, 0o600)
-  const last = firstMade === undefined ? folder : dirname(firstMade)
-  for (let at = folder; at.length >= last.length; at = dirname(at)) {
-    syncFolder(at)
-    if (at === dirname(at)) return
-  }
-}
-
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r")
-  fsyncSync(descriptor)
-  closeSync(descriptor)
-}
-
-/** https://sqlite.org/rescode.html: the primary codes, the low byte of the extended ones. */
-const SQLITE_BUSY = 5
-const SQLITE_FULL = 13
-
-function sqliteCode(error: unknown): number | undefined {
-  const code = error instanceof Error && "errcode" in error ? error.errcode : undefined
-  return typeof code === "number" ? code & 0xff : undefined
-}
-
-function faultOf(error: unknown): Fault {
-  if (error instanceof FaultError) return error.fault
-  return fault(sqliteCode(error) === SQLITE_FULL ? "SPOOL_FULL" : "SPOOL_FAILED", String(error))
-}
-
-function openingFault(error: unknown, folder: string): Fault {
-  if (sqliteCode(error) !== SQLITE_BUSY) return faultOf(error)
-  const remedy = "stop the other relay, or give this one a state folder of its own (relay.state)"
-  return fault("STATE_LOCKED", `${folder} is in use by another process: ${remedy}`)
 }

@@ -1,0 +1,110 @@
+/** The way to the spool's worker thread: one batch of calls is under way, what comes meanwhile waits and makes the next. */
+import { Worker } from "node:worker_threads"
+import { FaultError, fault, type Fault } from "../faults/faults.ts"
+import type { Log } from "../log/log.ts"
+import type { Answer, Call, DatabaseOptions, SpoolDatabase } from "./spool-database.ts"
+import type { FromWorker } from "./spool-worker.ts"
+
+export class DatabaseThread {
+  /** Rejects with the FaultError of SpoolDatabase's constructor. */
+  readonly opened: Promise<void>
+  readonly #worker: Worker
+  readonly #log: Log
+  #waiting: Waiting[] = []
+  #underWay: readonly Waiting[] = []
+  #gone: Fault | undefined
+  readonly #exited: Promise<void>
+  #closing = false
+
+  constructor(options: DatabaseOptions, log: Log) {
+    this.#log = log
+    this.#worker = new Worker(workerFile(), {
+      workerData: options,
+      execArgv: ["--disable-warning=ExperimentalWarning"], // node:sqlite is stable enough: docs/decisions.md
+    })
+    this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()))
+    this.opened = new Promise((resolve, reject) => {
+      this.#worker.on("message", (message: FromWorker) => {
+        if (message.kind === "answers") this.#answered(message.answers)
+        else if ("fault" in message.answer) reject(new FaultError(message.answer.fault))
+        else resolve()
+      })
+      this.#worker.once("error", (error) => {
+        this.#died(fault("SPOOL_FAILED", `the spool's thread died: ${error.message}`))
+        reject(error)
+      })
+      this.#worker.once("exit", () => this.#died(CLOSED))
+    })
+    this.opened.catch(() => void this.#worker.terminate())
+  }
+
+  /** Calls a method of the database on its thread. Rejects with the FaultError that it answers. */
+  call<M extends Call["method"]>(
+    method: M,
+    ...args: Parameters<SpoolDatabase[M]>
+  ): Promise<ReturnType<SpoolDatabase[M]>> {
+    return new Promise((resolve, reject) => {
+      const settle = (answer: Answer): void => {
+        // The thread calls exactly the method that is named, so its answer is that method's.
+        if ("value" in answer) resolve(answer.value as ReturnType<SpoolDatabase[M]>)
+        else reject(new FaultError(answer.fault))
+      }
+      const why = this.#gone ?? (this.#closing ? CLOSED : undefined)
+      if (why) return settle({ fault: why })
+      this.#waiting.push({ call: { method, args } as unknown as Call, settle }) // the parameters above say the same
+      this.#send()
+    })
+  }
+
+  /** Finishes what was asked before, then closes the file. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#send()
+    await this.#exited
+  }
+
+  #send(): void {
+    if (this.#underWay.length > 0 || this.#gone) return
+    if (this.#waiting.length === 0) {
+      if (this.#closing) this.#worker.postMessage("close")
+      return
+    }
+    this.#underWay = this.#waiting
+    this.#waiting = []
+    const calls = this.#underWay.map(({ call }) => call)
+    this.#worker.postMessage(calls, calls.flatMap(contentOf))
+  }
+
+  #answered(answers: readonly Answer[]): void {
+    const answered = this.#underWay
+    this.#underWay = []
+    this.#send() // before the answers are worked on: the disk should not wait for us
+    answered.forEach(({ settle }, index) => settle(answers[index] ?? { fault: fault("SPOOL_FAILED", "no answer") }))
+  }
+
+  #died(why: Fault): void {
+    if (this.#gone) return
+    this.#gone = why
+    const left = [...this.#underWay, ...this.#waiting]
+    this.#underWay = []
+    this.#waiting = []
+    if (left.length > 0) this.#log.error("spool-gone", { why: why.detail, unanswered: left.length })
+    for (const { settle } of left) settle({ fault: why })
+  }
+}
+
+const CLOSED = fault("SPOOL_FAILED", "the spool is closed")
+
+type Waiting = { readonly call: Call; readonly settle: (answer: Answer) => void }
+
+/** Content goes over without a copy. */
+function contentOf(call: Call): ArrayBuffer[] {
+  const bytes = call.method === "addChunk" ? call.args[2] : call.method === "commit" ? call.args[2].rest : undefined
+  return bytes && bytes.length > 0 ? [bytes.buffer] : []
+}
+
+/** Beside this file: as TypeScript when run from source, as JavaScript when built. */
+function workerFile(): URL {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js"
+  return new URL(`./spool-worker.${extension}`, import.meta.url)
+}
