@@ -117,6 +117,7 @@ class SqliteDraft implements Draft {
   #filledBytes = 0
   #chunks = 0
   #sizeBytes = 0
+  #state: "open" | "given" | "forgotten" = "open"
   #lastChunk: Promise<void> = Promise.resolve()
 
   constructor(thread: DatabaseThread) {
@@ -134,19 +135,26 @@ class SqliteDraft implements Draft {
   async commit(envelope: Envelope): Promise<void> {
     const rest = this.#buffer.subarray(0, this.#filledBytes)
     const content = { chunks: this.#chunks, rest, sizeBytes: this.#sizeBytes }
-    this.#chunks += 1
+    if (this.#state !== "open") throw new FaultError(fault("SPOOL_FAILED", `${this.id} was ${this.#state} before`))
+    this.#state = "given"
     try {
       await Promise.all([this.#lastChunk, this.#thread.call("commit", this.id, envelope, content)])
     } catch (error) {
-      await this.discard()
+      await this.#forget()
       throw error
     }
   }
 
   async discard(): Promise<void> {
+    // A commit that is under way may yet succeed, and then the message stays; one that fails forgets by itself.
+    if (this.#state !== "open") return
+    this.#state = "forgotten"
     this.#buffer = Buffer.alloc(0)
-    this.#filledBytes = 0
-    if (this.#chunks > 0) await this.#thread.call("discard", this.id).catch(() => {}) // the next start removes it
+    if (this.#chunks > 0) await this.#forget()
+  }
+
+  async #forget(): Promise<void> {
+    await this.#thread.call("discard", this.id).catch(() => {}) // then the next start removes it
   }
 
   #take(piece: Uint8Array): number {

@@ -56,6 +56,16 @@ describe("a message that was committed", () => {
     await again.close()
   })
 
+  test("stays, also when the draft is discarded while it is being committed", async () => {
+    await using kept = await temporarySpool()
+    const draft = kept.spool.draft()
+    await draft.write(randomBytes(200_000))
+    const committed = draft.commit(envelope())
+    await draft.discard()
+    await committed
+    expect(await contentOf(kept.spool, draft.id)).toHaveLength(200_000)
+  })
+
   test("is one of many that were committed at the same time", async () => {
     await using kept = await temporarySpool()
     const ids = await Promise.all(Array.from({ length: 200 }, (_, i) => keep(kept.spool, `message ${i}\r\n`)))

@@ -1,0 +1,111 @@
+/**
+ * What MAIL, RCPT, DATA and BDAT come to, without a socket: commands in, answers out. Nothing is taken that is not for
+ * a friend, and nothing is answered with 250 before the spool has said that it is durable.
+ */
+import { fault, type Fault } from "../../faults/faults.ts"
+import type { ListenerName } from "../../route/route.ts"
+import type { Client } from "../../store/spool.ts"
+import type { Ending } from "./content-reader.ts"
+import { IncomingMessage } from "./incoming-message.ts"
+import type { Intake } from "./intake.ts"
+import { readMail, readRcpt } from "./path-command.ts"
+import { receivedLine } from "./received.ts"
+import { admitRecipient } from "./recipients.ts"
+import { Transaction } from "./transaction.ts"
+
+export type Answer =
+  | { readonly kind: "good"; readonly enhanced: `2.${number}.${number}`; readonly text: string }
+  | { readonly kind: "refused"; readonly why: Fault }
+
+/** What the session knows about the client by now. */
+export type Peer = { readonly client: Client; readonly extended: boolean; readonly cipher: string | undefined }
+
+export type Begun =
+  { readonly kind: "begun"; readonly message: IncomingMessage } | { readonly kind: "refused"; readonly why: Fault }
+
+export class Dialogue {
+  readonly #intake: Intake
+  readonly #listener: ListenerName
+  #transaction: Transaction | undefined
+
+  constructor(intake: Intake, listener: ListenerName) {
+    this.#intake = intake
+    this.#listener = listener
+  }
+
+  mail(line: string): Answer {
+    if (this.#transaction) return refuse(fault("COMMAND_MISPLACED", "MAIL inside a transaction"))
+    const mail = readMail(line)
+    if (mail.kind === "refused") return mail
+    const { sizeBytes = 0 } = mail.value
+    if (sizeBytes > this.#intake.limits.messageBytesMax) return refuse(fault("MESSAGE_TOO_LARGE", `SIZE=${sizeBytes}`))
+    this.#transaction = new Transaction(mail.value)
+    return good("2.1.0", "Sender taken")
+  }
+
+  rcpt(line: string): Answer {
+    const transaction = this.#transaction
+    if (!transaction || transaction.incoming) return refuse(fault("COMMAND_MISPLACED", "RCPT without MAIL"))
+    const rcpt = readRcpt(line, transaction.mail.smtputf8)
+    if (rcpt.kind === "refused") return rcpt
+    const { recipient, notify, orcpt } = rcpt.value
+    const { routeFor, limits, refusals } = this.#intake
+    const admitted = admitRecipient(recipient, (domain) => routeFor(this.#listener, domain))
+    if (admitted.kind === "refused") return admitted
+    const { friend, address } = admitted
+    const why = refusals.current(friend) ?? transaction.add(friend, { address, notify, orcpt }, limits.recipientsMax)
+    return why ? refuse(why) : good("2.1.5", "Recipient taken")
+  }
+
+  /** The message that content goes to from here; of BDAT, the one that earlier chunks have begun. */
+  begin(ending: Ending, peer: Peer): Begun {
+    const transaction = this.#transaction
+    if (transaction?.friend === undefined) return refuse(fault("COMMAND_MISPLACED", "content without a recipient"))
+    if (transaction.incoming && ending === "dot") return refuse(fault("COMMAND_MISPLACED", "DATA after BDAT"))
+    transaction.incoming ??= this.#incoming(transaction, ending, peer)
+    return { kind: "begun", message: transaction.incoming.message }
+  }
+
+  /** The content is complete: keeps it, or says why not. Either way the transaction is over. */
+  async finish({ client }: Peer): Promise<Answer> {
+    const transaction = this.#transaction
+    const envelope = transaction?.envelope(client, this.#intake.clock.now())
+    this.#transaction = undefined
+    if (!transaction?.incoming || !envelope) return refuse(fault("COMMAND_MISPLACED", "no content"))
+    const { id, message } = transaction.incoming
+    const { friend, recipients } = envelope
+    const why = await message.finish(envelope)
+    if (why) {
+      this.#intake.refusals.remember(friend, why)
+      return refuse(why)
+    }
+    const { log, kept } = this.#intake
+    log.info("mail-kept", { id, friend, bytes: message.bytes, recipients: recipients.length, client: client.address })
+    kept(friend, id)
+    return good("2.0.0", `Kept as ${id}`)
+  }
+
+  /** RSET, a new greeting, or the end of the connection. Content that is already being made durable stays. */
+  reset(): void {
+    void this.#transaction?.incoming?.message.discard()
+    this.#transaction = undefined
+  }
+
+  #incoming(transaction: Transaction, ending: Ending, { client, extended, cipher }: Peer) {
+    const { name, spool, clock, limits } = this.#intake
+    const draft = spool.draft()
+    const about = { by: name, id: draft.id, at: clock.now(), client, extended, cipher }
+    const recipients = transaction.recipients.map(({ address }) => address)
+    const received = receivedLine({ ...about, smtputf8: transaction.mail.smtputf8, recipients })
+    const message = new IncomingMessage(draft, { ending, received, bytesMax: limits.messageBytesMax, clock })
+    return { id: draft.id, message }
+  }
+}
+
+function good(enhanced: `2.${number}.${number}`, text: string): Answer {
+  return { kind: "good", enhanced, text }
+}
+
+function refuse(why: Fault): { readonly kind: "refused"; readonly why: Fault } {
+  return { kind: "refused", why }
+}

@@ -1,0 +1,31 @@
+/** What all sessions of one mail server share. */
+import type { Clock } from "../../clock/clock.ts"
+import type { Log } from "../../log/log.ts"
+import type { Hostname } from "../../names/hostname.ts"
+import type { FriendName, ListenerName, Route } from "../../route/route.ts"
+import type { MessageId, Spool } from "../../store/spool.ts"
+import type { RecentRefusals } from "./recent-refusals.ts"
+
+export type Intake = {
+  /** In the greeting, in Received lines and in the certificate. */
+  readonly name: Hostname
+  readonly spool: Spool
+  readonly routeFor: (listener: ListenerName, domain: Hostname) => Route | undefined
+  readonly limits: IntakeLimits
+  readonly offersTls: boolean
+  readonly clock: Clock
+  readonly log: Log
+  readonly refusals: RecentRefusals
+  /** Something was accepted and is durable. */
+  readonly kept: (friend: FriendName, id: MessageId) => void
+}
+
+export type IntakeLimits = {
+  /** Announced as SIZE (RFC 1870). Our own Received line does not count. */
+  readonly messageBytesMax: number
+  /** RFC 5321 §4.5.3.1.8 asks for 100 at least. */
+  readonly recipientsMax: number
+}
+
+/** As Postfix (smtpd_recipient_limit). */
+export const RECIPIENTS_MAX = 1_000

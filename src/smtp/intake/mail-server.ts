@@ -1,0 +1,117 @@
+/**
+ * Peer mail's way in: a backup MX that takes mail for friends and for nobody else, and answers 250 when it is durable.
+ * It listens nowhere; whoever accepts connections hands them in, with the client's true address.
+ */
+import type { Socket } from "node:net"
+import { SMTPServer } from "smtp-server"
+import type { Clock } from "../../clock/clock.ts"
+import { kindOf } from "../../faults/faults.ts"
+import type { Log } from "../../log/log.ts"
+import type { Hostname } from "../../names/hostname.ts"
+import type { FriendName, ListenerName, Route } from "../../route/route.ts"
+import type { MessageId, Spool } from "../../store/spool.ts"
+import { RECIPIENTS_MAX, type Intake, type IntakeLimits } from "./intake.ts"
+import { RecentRefusals } from "./recent-refusals.ts"
+import { MailSession, type Arrival } from "./session.ts"
+
+export type MailServerOptions = {
+  /** In the greeting, in Received lines and in the certificate. */
+  readonly name: Hostname
+  /** PEM. Without it STARTTLS is not offered. */
+  readonly tls: { readonly key: string; readonly cert: string } | undefined
+  readonly spool: Spool
+  /** The route of a recipient's domain; `undefined`: not ours, refused. */
+  readonly routeFor: (listener: ListenerName, domain: Hostname) => Route | undefined
+  readonly limits: Pick<IntakeLimits, "messageBytesMax"> & Partial<IntakeLimits>
+  readonly clock: Clock
+  readonly log: Log
+  /** Called for every message that is durable from here on. */
+  readonly kept?: (friend: FriendName, id: MessageId) => void
+}
+
+export interface MailServer {
+  /** Takes over a connection of which nothing was read yet, or whose first bytes were put back. */
+  accept(socket: Socket, arrival: Arrival): void
+  /** New connections and waiting sessions get 421; a message that is coming in still gets its answer. Resolves when all are gone. */
+  stop(): Promise<void>
+}
+
+/** RFC 5321 §4.5.3.2.7: a server waits five minutes at least for the next command. */
+const IDLE_MS_MAX = 5 * 60_000
+/** Ours: how long a message that is coming in may still take when the relay is stopped. */
+export const STOP_MS_MAX = 30_000
+/** What the library offers and a relay has no use for. */
+const DISABLED = ["AUTH", "HELP", "WIZ", "SHELL", "KILL", "XCLIENT", "XFORWARD"]
+
+export function mailServer(options: MailServerOptions): MailServer {
+  return new LibraryMailServer(options)
+}
+
+class LibraryMailServer implements MailServer {
+  readonly #library: SMTPServer
+  readonly #intake: Intake
+  readonly #sessions = new Set<MailSession>()
+  #stopped: (() => void) | undefined
+
+  constructor({ name, tls, spool, routeFor, limits, clock, log, kept = () => {} }: MailServerOptions) {
+    this.#library = new SMTPServer({
+      ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
+      name,
+      disabledCommands: tls ? DISABLED : [...DISABLED, "STARTTLS"],
+      disableReverseLookup: true,
+      hideENHANCEDSTATUSCODES: false,
+      heloResponse: "%s",
+      socketTimeout: IDLE_MS_MAX,
+      logger: false,
+      onConnect: (_session, done) => done(),
+    })
+    const refusals = new RecentRefusals(clock)
+    const allLimits = { recipientsMax: RECIPIENTS_MAX, ...limits }
+    this.#intake = {
+      name,
+      spool,
+      routeFor,
+      limits: allLimits,
+      offersTls: tls !== undefined,
+      clock,
+      log,
+      refusals,
+      kept,
+    }
+  }
+
+  accept(socket: Socket, arrival: Arrival): void {
+    if (this.#stopped) {
+      socket.on("error", () => {}) // whoever was refused may go as they like
+      socket.end(`${kindOf("STOPPING").smtp} ${kindOf("STOPPING").tell}\r\n`)
+      return
+    }
+    const gone = (): void => this.#left(session)
+    const session = new MailSession(this.#library, socket, { intake: this.#intake, arrival, gone })
+    this.#sessions.add(session)
+    session.on("error", (error: Error) => {
+      this.#intake.log.info("mail-session-broke", { why: error.message, client: arrival.remote.address })
+    })
+    session.init()
+  }
+
+  async stop(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => (this.#stopped = resolve))
+    const forget = this.#intake.clock.after(STOP_MS_MAX, () => {
+      for (const session of this.#sessions) session.cut()
+    })
+    for (const session of this.#sessions) session.end("STOPPING")
+    this.#resolveIfEmpty()
+    await stopped
+    forget()
+  }
+
+  #left(session: MailSession): void {
+    this.#sessions.delete(session)
+    this.#resolveIfEmpty()
+  }
+
+  #resolveIfEmpty(): void {
+    if (this.#sessions.size === 0) this.#stopped?.()
+  }
+}

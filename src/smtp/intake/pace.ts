@@ -1,0 +1,33 @@
+/** Whether a client sends content as fast as an honest one does: byte by byte, one could hold a connection for ever. */
+import type { Clock, Instant } from "../../clock/clock.ts"
+
+/** As Postfix (smtpd_min_data_rate): slower than any modem. */
+export const RATE_BYTES_PER_S_MIN = 500
+/** Ours: everybody may stall for as long as this in all. */
+export const GRACE_MS = 60_000
+
+export class Pace {
+  readonly #clock: Clock
+  #deadline: Instant
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#deadline = clock.now() + GRACE_MS
+  }
+
+  received(bytes: number): void {
+    this.#deadline += (bytes * 1000) / RATE_BYTES_PER_S_MIN
+  }
+
+  /** The time that something takes on our side is not the client's. */
+  async without(ours: Promise<void>): Promise<void> {
+    const before = this.#clock.now()
+    await ours
+    this.#deadline += this.#clock.now() - before
+  }
+
+  /** How long from here until the client is too slow, if it sends nothing more; 0 if it is. */
+  leftMs(): number {
+    return Math.max(0, this.#deadline - this.#clock.now())
+  }
+}

@@ -1,0 +1,55 @@
+/** Who may be written to: deny by default, and what is allowed is decided on the parsed address and the friend's own list. */
+import { fault, type Fault } from "../../faults/faults.ts"
+import type { FriendName, Recipients, Route } from "../../route/route.ts"
+import type { Hostname } from "../../names/hostname.ts"
+import type { Mailbox } from "./mailbox.ts"
+
+export type Admitted =
+  | { readonly kind: "admitted"; readonly friend: FriendName; readonly address: string }
+  | { readonly kind: "refused"; readonly why: Fault }
+
+/** RFC 5321 §4.5.1 and RFC 2142 §2: whoever has a problem with a domain must be able to tell it. */
+const ALWAYS: ReadonlySet<string> = new Set(["postmaster", "abuse"])
+/** What older mail systems take as "and send it on from there" (Postfix: allow_untrusted_routing). */
+const SECOND_HOP = /[%!@]/
+
+/** Whether this relay takes mail for the address, and for whom. `routeFor` finds the route of a domain. */
+export function admitRecipient(
+  recipient: Mailbox | "postmaster",
+  routeFor: (domain: Hostname) => Route | undefined,
+): Admitted {
+  if (recipient === "postmaster") return no("POSTMASTER_OF_WHOM", "")
+  const route = recipient.domain && routeFor(recipient.domain)
+  const recipients = route && recipientsOf(route)
+  if (!route || !recipients) return no("NOT_OURS", recipient.text)
+  const { localPart, text } = recipient
+  const admitted: Admitted = { kind: "admitted", friend: route.friend, address: text }
+  const name = localPart.toLowerCase()
+  if (ALWAYS.has(name) || isListed(recipients, name)) return admitted
+  if (SECOND_HOP.test(localPart)) return no("ROUTED_ADDRESS", text)
+  return recipients.kind === "any" || isListed(recipients, withoutSubAddress(name))
+    ? admitted
+    : no("NO_SUCH_RECIPIENT", text)
+}
+
+/** Routes that the relay carries as a mail server; of a dedicated one, what could not be carried end to end. */
+function recipientsOf({ carry }: Route): Recipients | undefined {
+  if (carry.mode === "dedicated") return carry.otherwise === "peer" ? { kind: "any" } : undefined
+  return carry.as === "mail" ? carry.recipients : undefined
+}
+
+function isListed(recipients: Recipients, name: string): boolean {
+  return recipients.kind === "listed" && recipients.localParts.has(name)
+}
+
+/** RFC 5233 §1: what follows the `+` is the owner's own business. */
+function withoutSubAddress(name: string): string {
+  return name.replace(/(?<=.)\+.*$/su, "")
+}
+
+function no(
+  code: "POSTMASTER_OF_WHOM" | "NOT_OURS" | "ROUTED_ADDRESS" | "NO_SUCH_RECIPIENT",
+  address: string,
+): Admitted {
+  return { kind: "refused", why: fault(code, JSON.stringify(address)) }
+}

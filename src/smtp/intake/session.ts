@@ -1,0 +1,264 @@
+/**
+ * One SMTP session, from greeting to goodbye: our dialogue on top of the library's connection, which keeps the loop of
+ * commands, STARTTLS and closing. That the library still has each member that is overridden here, and still uses it as
+ * we expect, is tested in library-contract.test.ts.
+ */
+import type { Socket } from "node:net"
+import { TLSSocket } from "node:tls"
+import type { SMTPServer } from "smtp-server"
+import { SMTPConnection } from "smtp-server/lib/smtp-connection.js"
+import { fault, kindOf, type Fault, type FaultCode } from "../../faults/faults.ts"
+import type { SocketAddress } from "../../names/endpoint.ts"
+import type { ListenerName } from "../../route/route.ts"
+import { CommandStream, type TakeContent } from "./command-stream.ts"
+import { Dialogue, type Answer, type Peer } from "./dialogue.ts"
+import type { IncomingMessage } from "./incoming-message.ts"
+import type { Intake } from "./intake.ts"
+import { addressLiteral } from "./received.ts"
+
+/** Where a connection came in. `remote` is the true client, which a PROXY header may have named. */
+export type Arrival = {
+  readonly listener: ListenerName
+  readonly remote: SocketAddress
+  readonly local: SocketAddress
+}
+
+/** As Postfix (smtpd_hard_error_limit, smtpd_soft_error_limit, smtpd_error_sleep_time): who guesses is slowed, then cut. */
+const ERRORS_MAX = 20
+const ERRORS_AT_FULL_SPEED_MAX = 10
+const ERROR_DELAY_MS = 1_000
+/** Ours: a session ends at the next message boundary after this. Senders that reuse connections do so for minutes. */
+export const SESSION_MS_MAX = 3_600_000
+/** RFC 5321 §4.5.3.1.2: a domain has at most 255 octets. */
+const HELO_CHARS_MAX = 255
+
+/** RFC 2920 §3.1: what follows these depends on their answer, so they come last in a group of commands. */
+const LAST_IN_GROUP = /^(?:EHLO|HELO|STARTTLS|DATA)\b/i
+/** RFC 3030 §2. */
+const BDAT = /^BDAT +(?<bytes>\d{1,15})(?<last> +LAST)? *$/i
+const ENHANCED_CODE = /^[245]\.\d{1,3}\.\d{1,3}$/
+
+export class MailSession extends SMTPConnection {
+  readonly #intake: Intake
+  readonly #arrival: Arrival
+  readonly #gone: () => void
+  readonly #dialogue: Dialogue
+  #receiving: IncomingMessage | "nothing of use" | undefined
+  #goodbye: FaultCode | undefined
+  #errors = 0
+  #forgetDeadline: () => void = () => {}
+  #forgetPace: () => void = () => {}
+
+  constructor(server: SMTPServer, socket: Socket, options: { intake: Intake; arrival: Arrival; gone: () => void }) {
+    const { intake, arrival, gone } = options
+    const { remote, local } = arrival
+    const addresses = { remoteAddress: remote.address, remotePort: remote.port }
+    super(server, socket, { ...addresses, localAddress: local.address, localPort: local.port })
+    this.#intake = intake
+    this.#arrival = arrival
+    this.#gone = gone
+    this.#dialogue = new Dialogue(intake, arrival.listener)
+  }
+
+  /** Says goodbye: at once, or when the message that is coming in has its answer. */
+  end(why: FaultCode): void {
+    this.#goodbye = why
+    if (!this.#receiving) this.#refuse(fault(why, "the session is ended"))
+  }
+
+  /** Whatever is under way. */
+  cut(): void {
+    this._socket.destroy()
+  }
+
+  /** The library waits 100 ms before it greets, to catch clients that talk first; it refuses those also without. */
+  override init(): void {
+    this.#forgetDeadline = this.#intake.clock.after(SESSION_MS_MAX, () => this.end("SLOW_SENDER"))
+    this._setListeners(() => this.connectionReady())
+  }
+
+  /** Called by the base constructor: nothing of ours exists yet, and nothing in here needs it before a byte arrives. */
+  override _createParser(): CommandStream {
+    const stream = new CommandStream((code) => this.#refuseAndClose(fault(code, "in a command")))
+    stream.oncommand = (command, done = () => {}) => this._onCommand(command, done)
+    stream.on("error", (error) => this.#refuseAndClose(fault("SPOOL_FAILED", error.message)))
+    return stream
+  }
+
+  override _onCommand(command: Buffer, done: () => void): void {
+    if (this.#goodbye) return this.#refuse(fault(this.#goodbye, "the session is ended"))
+    if (this.#errors >= ERRORS_MAX) return this.#refuse(fault("TOO_MANY_ERRORS", `${this.#errors} errors`))
+    if (LAST_IN_GROUP.test(command.toString()) && this.#hasUnread()) {
+      return this.#refuseAndClose(fault("PIPELINED_UNASKED", quoted(command)))
+    }
+    const errorsBefore = this.#errors
+    super._onCommand(command, () => {
+      const slowed = this.#errors > errorsBefore && this.#errors > ERRORS_AT_FULL_SPEED_MAX
+      if (slowed) this.#intake.clock.after(ERROR_DELAY_MS, done)
+      else done()
+    })
+  }
+
+  /** The library has one enhanced code for each reply code (RFC 2034); ours comes as the context. */
+  override _getEnhancedStatusCode(code: number, context?: string | false): string {
+    return context && ENHANCED_CODE.test(context) ? context : super._getEnhancedStatusCode(code, context)
+  }
+
+  override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    if (code >= 400) this.#errors += 1
+    super.send(code, data, context)
+  }
+
+  /** Called at EHLO, HELO, RSET and after STARTTLS. */
+  override _resetSession(): void {
+    super._resetSession()
+    this.#dialogue.reset()
+  }
+
+  override _onClose(): void {
+    this.#forgetDeadline()
+    this.#forgetPace()
+    this.#dialogue.reset()
+    super._onClose()
+    this.#gone()
+  }
+
+  override handler_EHLO(command: Buffer, done: () => void): void {
+    const [, helo = "", ...more] = command.toString().trim().split(/ +/)
+    if (helo === "" || helo.length > HELO_CHARS_MAX || more.length > 0) {
+      this.#refuse(fault("COMMAND_MALFORMED", quoted(command)))
+      return done()
+    }
+    this.hostNameAppearsAs = helo
+    this._resetSession()
+    this.send(250, [this.#greeting(), ...this.#extensions()], false)
+    done()
+  }
+
+  override handler_MAIL(command: Buffer, done: () => void): void {
+    this.#answer(this.#dialogue.mail(command.toString()))
+    done()
+  }
+
+  override handler_RCPT(command: Buffer, done: () => void): void {
+    this.#answer(this.#dialogue.rcpt(command.toString()))
+    done()
+  }
+
+  override handler_DATA(_command: Buffer, done: () => void): void {
+    const begun = this.#dialogue.begin("dot", this.#peer())
+    if (begun.kind === "refused") this.#answer(begun)
+    else {
+      this.send(354, "End data with <CR><LF>.<CR><LF>")
+      this.#receive(begun.message, async (bytes) => {
+        const taken = await begun.message.take(bytes)
+        if (taken.ended) this.#answer(await this.#dialogue.finish(this.#peer()))
+        return taken
+      })
+    }
+    done()
+  }
+
+  /** Whatever is wrong, the octets that were announced follow; they are not commands and must not be read as such. */
+  handler_BDAT(command: Buffer, resume: () => void): void {
+    const given = BDAT.exec(command.toString())?.groups
+    if (!given) return this.#refuseAndClose(fault("COMMAND_MALFORMED", quoted(command)))
+    const chunkBytes = Number(given["bytes"])
+    if (chunkBytes > this.#intake.limits.messageBytesMax) {
+      return this.#refuseAndClose(fault("MESSAGE_TOO_LARGE", `a chunk of ${chunkBytes} bytes`))
+    }
+    const begun = this.#dialogue.begin("counted", this.#peer())
+    const ended = async (): Promise<void> => {
+      if (begun.kind === "refused") this.#answer(begun)
+      else if (given["last"]) this.#answer(await this.#dialogue.finish(this.#peer()))
+      else this.#answer({ kind: "good", enhanced: "2.0.0", text: `${chunkBytes} octets taken` })
+    }
+    if (chunkBytes === 0) return void ended().then(resume)
+    let leftBytes = chunkBytes
+    this.#receive(begun.kind === "begun" ? begun.message : "nothing of use", async (bytes) => {
+      const chunk = bytes.subarray(0, leftBytes)
+      leftBytes -= chunk.length
+      if (begun.kind === "begun") await begun.message.take(chunk)
+      if (leftBytes === 0) await ended()
+      return { consumedBytes: chunk.length, ended: leftBytes === 0 }
+    })
+    resume()
+  }
+
+  #receive(message: IncomingMessage | "nothing of use", take: TakeContent): void {
+    if (!(this._parser instanceof CommandStream)) return
+    this.#receiving = message
+    if (message !== "nothing of use") this.#watchPace(message)
+    this._parser.receiveContent(async (bytes) => {
+      const taken = await take(bytes)
+      if (taken.ended) this.#received()
+      else if (message !== "nothing of use" && message.fault && message.isExhausting)
+        this.#refuseAndClose(message.fault)
+      return taken
+    })
+  }
+
+  #received(): void {
+    this.#receiving = undefined
+    this.#forgetPace()
+    if (this.#goodbye) this.end(this.#goodbye)
+  }
+
+  #watchPace(message: IncomingMessage): void {
+    this.#forgetPace = this.#intake.clock.after(message.pace.leftMs(), () => {
+      if (message.pace.leftMs() > 0) this.#watchPace(message)
+      else this.#refuse(fault("SLOW_SENDER", "in the content"))
+    })
+  }
+
+  #answer(answer: Answer): void {
+    if (answer.kind === "good") this.send(250, answer.text, answer.enhanced)
+    else this.#refuse(answer.why)
+  }
+
+  /** With 421 the library closes the connection by itself. */
+  #refuse({ code, detail }: Fault): void {
+    const { smtp = "451 4.3.0", tell } = kindOf(code)
+    const [reply = "", enhanced] = smtp.split(" ")
+    const { listener, remote } = this.#arrival
+    this.#intake.log.info("mail-refused", { code, detail, listener, client: remote.address })
+    this.send(Number(reply), tell, enhanced)
+  }
+
+  #refuseAndClose(why: Fault): void {
+    this.#refuse(why)
+    this.close()
+  }
+
+  #hasUnread(): boolean {
+    const unreadBytes = this._parser instanceof CommandStream ? this._parser.unreadBytes : 0
+    return unreadBytes + this._socket.readableLength > 0
+  }
+
+  #greeting(): string {
+    return `${this.#intake.name} greets ${addressLiteral(this.#arrival.remote.address)}`
+  }
+
+  #extensions(): string[] {
+    const { limits, offersTls } = this.#intake
+    const starttls = offersTls && !this.secure ? ["STARTTLS"] : []
+    // RFC 9422: a message goes to one friend, and what is in one domain is one friend's.
+    const limited = `LIMITS RCPTMAX=${limits.recipientsMax} RCPTDOMAINMAX=1`
+    const always = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING"]
+    return [...always, ...starttls, `SIZE ${limits.messageBytesMax}`, limited]
+  }
+
+  #peer(): Peer {
+    const cipher = this._socket instanceof TLSSocket ? this._socket.getCipher().standardName : undefined
+    const protocol = this._socket instanceof TLSSocket ? this._socket.getProtocol() : undefined
+    const tls = cipher === undefined ? undefined : `${protocol} ${cipher}`
+    const helo = this.hostNameAppearsAs || ""
+    const client = { address: this.#arrival.remote.address, helo, tls }
+    return { client, extended: this.openingCommand === "EHLO", cipher }
+  }
+}
+
+/** What a stranger wrote goes into the log quoted, and never into a reply. */
+function quoted(command: Buffer): string {
+  return JSON.stringify(command.toString())
+}

@@ -1,0 +1,52 @@
+/** One mail transaction (RFC 5321 §3.3): a sender, recipients who all belong to one friend, and the message for them. */
+import { fault, type Fault } from "../../faults/faults.ts"
+import type { FriendName } from "../../route/route.ts"
+import type { Client, Envelope, MessageId, NewRecipient } from "../../store/spool.ts"
+import type { IncomingMessage } from "./incoming-message.ts"
+import type { MailCommand } from "./path-command.ts"
+
+export type Incoming = { readonly id: MessageId; readonly message: IncomingMessage }
+
+export class Transaction {
+  readonly mail: MailCommand
+  #friend: FriendName | undefined
+  readonly #recipients = new Map<string, NewRecipient>()
+  /** Once content has begun, nothing else of the transaction can change. */
+  incoming: Incoming | undefined
+
+  constructor(mail: MailCommand) {
+    this.mail = mail
+  }
+
+  /** Whom the message is for, as soon as there is a recipient. */
+  get friend(): FriendName | undefined {
+    return this.#friend
+  }
+
+  get recipients(): readonly NewRecipient[] {
+    return [...this.#recipients.values()]
+  }
+
+  /**
+   * A message is kept once, for one friend: if it were kept for several, and one of them had no room, no single reply
+   * would be true. RFC 5321 §4.5.3.1.10: after 452 the client sends to the others in a transaction of its own.
+   */
+  add(friend: FriendName, recipient: NewRecipient, recipientsMax: number): Fault | undefined {
+    const key = recipient.address.toLowerCase()
+    if (this.#friend !== undefined && this.#friend !== friend) return fault("ANOTHER_FRIENDS", recipient.address)
+    if (!this.#recipients.has(key) && this.#recipients.size >= recipientsMax) {
+      return fault("TOO_MANY_RECIPIENTS", `more than ${recipientsMax}`)
+    }
+    this.#friend = friend
+    this.#recipients.set(key, recipient)
+    return undefined
+  }
+
+  /** `undefined` while there is no recipient. */
+  envelope(client: Client, receivedAt: number): Envelope | undefined {
+    if (this.#friend === undefined) return undefined
+    const { sender, body, smtputf8, ret, envid } = this.mail
+    const about = { friend: this.#friend, from: sender?.text ?? "", recipients: this.recipients, receivedAt, client }
+    return { ...about, body, smtputf8, requireTls: false, ret, envid } // REQUIRETLS is not offered: docs/decisions.md
+  }
+}
