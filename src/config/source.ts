@@ -33,7 +33,12 @@ export class Source {
 
   constructor(text: string, file: string) {
     this.#file = file
-    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false })
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      prettyErrors: false,
+      stringKeys: true,
+      logLevel: "silent",
+    })
     for (const error of this.#document.errors) {
       this.#add(error.pos[0], `not YAML: ${error.message}`, YAML_ADVICE[error.code] ?? YAML_GENERAL_ADVICE)
     }

@@ -1,0 +1,118 @@
+/** The rows of the truth table in docs/threat-model.md: for each mode the route and the facts it is judged by, and the chapter that proves it. */
+import { hostPattern } from "../../src/names/hostname.ts"
+import { ipAddress } from "../../src/names/ip-address.ts"
+import { NOTHING_CHECKED, type Facts } from "../../src/policy/facts.ts"
+import { judge, judgeDirect } from "../../src/policy/judge.ts"
+import { levelWord } from "../../src/policy/verdict-table.ts"
+import { POWERS, type Verdict } from "../../src/policy/verdict.ts"
+import type { Carry, Match, Otherwise, Protocol, Route } from "../../src/route/route.ts"
+
+export type TruthRow = { readonly title: string; readonly chapter: string; readonly verdict: Verdict }
+
+const ADDRESS = ipAddress("203.0.113.7")
+const NAME = hostPattern("alice.example")
+const names = NAME ? [NAME] : []
+
+export const OWN_ADDRESS: Match = { by: "address", addresses: ADDRESS ? [ADDRESS] : [] }
+export const SNI: Match = { by: "sni", names }
+export const STARTTLS_SNI: Match = { by: "starttls-sni", names }
+export const HOST: Match = { by: "host", names }
+export const RECIPIENT: Match = { by: "recipient", domains: names }
+
+export const PEER_MAIL: Carry = { mode: "peer", as: "mail", recipients: { kind: "any" }, tls: "opportunistic" }
+
+export function dedicated(otherwise: Otherwise = "refuse"): Carry {
+  return { mode: "dedicated", proxy: "none", otherwise }
+}
+
+export function peerWeb(cache: boolean): Carry {
+  return { mode: "peer", as: "web", cache }
+}
+
+/** One route of Alice's to her box. */
+export function route(protocol: Protocol, match: Match, carry: Carry): Route {
+  const listener = { smtp: "smtp", tls: "https", http: "http", tcp: "ssh", tunnel: "tunnel" }[protocol]
+  return { friend: "alice", listener, protocol, matches: [match], carry, to: { kind: "box", service: listener } }
+}
+
+export function facts(known: Partial<Facts>): Facts {
+  return { ...NOTHING_CHECKED, ...known }
+}
+
+const MAIL_DEFENDED: Partial<Facts> = {
+  dane: true,
+  mtaStsEnforce: true,
+  caaAccountAndMethod: true,
+  zoneSignedAtHome: true,
+}
+
+function row(title: string, chapter: string, judged: Route, known: Partial<Facts> = {}): TruthRow {
+  return { title, chapter, verdict: judge(judged, facts(known)) }
+}
+
+export const TRUTH_ROWS: readonly TruthRow[] = [
+  {
+    title: "direct",
+    chapter: "01-direct",
+    verdict: judgeDirect({ friend: "alice", listener: "https", protocol: "tls" }, NOTHING_CHECKED),
+  },
+  row("dedicated TLS (HTTPS, IMAPS, SMTPS) by address or SNI", "03-two-friends-by-sni", route("tls", SNI, dedicated())),
+  row(
+    "… with CAA bound to the friend's account, zone signed at home",
+    "03-two-friends-by-sni",
+    route("tls", SNI, dedicated()),
+    {
+      caaAccountAndMethod: true,
+      zoneSignedAtHome: true,
+    },
+  ),
+  row("… and the operator also holds the domain", "03-two-friends-by-sni", route("tls", SNI, dedicated()), {
+    caaAccountAndMethod: true,
+    zoneSignedAtHome: true,
+    operatorHolds: ["domain"],
+  }),
+  row("dedicated mail by own address", "02-dedicated-by-address", route("smtp", OWN_ADDRESS, dedicated())),
+  row(
+    "… with DANE, MTA-STS and CAA as above",
+    "07-stripped-starttls",
+    route("smtp", OWN_ADDRESS, dedicated()),
+    MAIL_DEFENDED,
+  ),
+  row(
+    "dedicated mail by STARTTLS SNI, otherwise: refuse",
+    "07-stripped-starttls",
+    route("smtp", STARTTLS_SNI, dedicated()),
+  ),
+  row(
+    "dedicated mail by STARTTLS SNI, otherwise: peer",
+    "05-peer-mail",
+    route("smtp", STARTTLS_SNI, dedicated("peer")),
+  ),
+  row(
+    "dedicated, any protocol on an own port or address",
+    "02-dedicated-by-address",
+    route("tcp", OWN_ADDRESS, dedicated()),
+  ),
+  row("dedicated plain HTTP on an own address", "02-dedicated-by-address", route("http", OWN_ADDRESS, dedicated())),
+  row("peer mail", "05-peer-mail", route("smtp", RECIPIENT, PEER_MAIL)),
+  row("peer mail, sealed spool", "05-peer-mail", route("smtp", RECIPIENT, PEER_MAIL), { sealedSpool: true }),
+  row("peer web", "06-peer-web", route("http", HOST, peerWeb(false))),
+  row("peer web with a shared cache", "06-peer-web", route("http", HOST, peerWeb(true))),
+]
+
+/** The table as Markdown, as it stands in docs/threat-model.md. */
+export function truthTableMarkdown(): string {
+  const heading = ["mode", "read", "change", "pose", "keep", "see who", "cut off", "warnings", "proven by"]
+  const rows = TRUTH_ROWS.map(({ title, chapter, verdict }) => [
+    title,
+    ...POWERS.map((power) => levelWord(verdict.findings[power])),
+    verdict.warnings.join(" ") || "-",
+    chapter,
+  ])
+  const table = [heading, ...rows]
+  const widths = heading.map((_, column) => Math.max(...table.map((cells) => cells[column]?.length ?? 0)))
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
+  const rule = line(widths.map((width) => "-".repeat(width)))
+  return [line(heading), rule, ...rows.map(line)].join("\n")
+}
