@@ -6,12 +6,13 @@ import { readFileSync } from "node:fs"
 import yargs from "yargs"
 import { complaintOf, UsageError } from "./complaint.ts"
 import { EXIT } from "./exit-code.ts"
-import { nearest } from "./spelling.ts"
+import { nearest } from "../names/nearest.ts"
 import { columns, endQuietlyOnBrokenPipe } from "./terminal.ts"
 import type { Verb } from "./verb.ts"
+import { check } from "./verbs/check.ts"
 import { explain } from "./verbs/explain.ts"
 
-const VERBS: readonly Verb[] = [explain]
+const VERBS: readonly Verb[] = [check, explain]
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {

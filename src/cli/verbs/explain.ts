@@ -1,7 +1,7 @@
 import { UsageError } from "../complaint.ts"
 import { EXIT } from "../exit-code.ts"
 import { allPages, type Page } from "../pages.ts"
-import { nearest } from "../spelling.ts"
+import { nearest } from "../../names/nearest.ts"
 import { coloured, columns, say, sayJson } from "../terminal.ts"
 import { textTable } from "../text-table.ts"
 import { JSON_OUTPUT, verb } from "../verb.ts"

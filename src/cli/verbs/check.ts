@@ -1,0 +1,27 @@
+import { configFaultText } from "../../config/read-config.ts"
+import { assess } from "../../relay/assessment.ts"
+import { readConfigFile } from "../config-file.ts"
+import { EXIT } from "../exit-code.ts"
+import { assessmentText } from "../assessment-text.ts"
+import { columns, say, sayJson } from "../terminal.ts"
+import { CONFIG, JSON_OUTPUT, verb } from "../verb.ts"
+
+/** `waypost check -c FILE`: the faults of a configuration, or what it lets the relay's operator do. */
+export const check = verb({
+  synopsis: "check",
+  does: "show a configuration's faults, or the verdict for every route",
+  options: { config: CONFIG, json: JSON_OUTPUT },
+  examples: [["waypost check -c relay.yaml", "exit code 1: a promise is broken; 78: the file has faults"]],
+  run: async ({ config: file, json }) => {
+    const read = await readConfigFile(file)
+    if (read.kind === "faults") {
+      if (json) sayJson({ faults: read.faults })
+      else say(read.faults.map(configFaultText).join("\n"))
+      return EXIT.configuration
+    }
+    const assessment = assess(read.config)
+    if (json) sayJson(assessment)
+    else say(assessmentText(assessment, columns()))
+    return assessment.broken.length > 0 ? EXIT.failed : EXIT.fine
+  },
+})

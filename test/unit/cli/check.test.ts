@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { waypost } from "../../support/waypost.ts"
+
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "waypost-check-"))
+})
+
+afterAll(() => rm(folder, { recursive: true }))
+
+const HEAD = `relay: { name: relay.bob.example, state: ./state }
+listeners:
+  https: { bind: ["127.0.0.1:443"], protocol: tls }
+  http: { bind: ["127.0.0.1:80"], protocol: http }
+`
+
+describe("waypost check", () => {
+  test("prints the verdict for every route and exits 0", async () => {
+    const file = await configuration(`friends:
+  alice:
+    promise: sealed
+    domains: [alice.example]
+    routes:
+      https: { mode: dedicated, to: "10.0.0.5:443" }
+`)
+    const { code, out } = await waypost("check", "-c", file)
+    expect(code).toBe(0)
+    expect(out).toMatch(/alice\/https/)
+    expect(out).toMatch(/WP104 relay-could-become-the-site +alice\/https/)
+  })
+
+  test("exits 1 when a promise is broken and says which", async () => {
+    const file = await configuration(`friends:
+  alice:
+    promise: sealed
+    domains: [alice.example]
+    routes:
+      http: { mode: peer, to: "10.0.0.5:80" }
+`)
+    const { code, out } = await waypost("check", "-c", file)
+    expect(code).toBe(1)
+    expect(out.replaceAll("\n", " ")).toMatch(/Alice was promised .* but alice\/http does/)
+
+    const { code: sameCode, out: json } = await waypost("check", "-c", file, "--json")
+    expect(sameCode).toBe(1)
+    expect(JSON.parse(json)).toMatchObject({
+      verdicts: [{ friend: "alice", listener: "http", findings: { read: { level: "yes" } } }],
+      broken: [{ route: "alice/http", promise: "sealed" }],
+    })
+  })
+
+  test("prints faults as a compiler does and exits 78", async () => {
+    const file = await configuration(`friends:
+  alice:
+    domains: [alice.example]
+    routes:
+      https: { mode: dedicatd, to: "10.0.0.5:443" }
+`)
+    const { code, out } = await waypost("check", "-c", file)
+    expect(code).toBe(78)
+    expect(out).toMatch(/^\S+\.yaml:9:\d+: .*dedicatd/)
+
+    const { code: sameCode, out: json } = await waypost("check", "-c", file, "--json")
+    expect(sameCode).toBe(78)
+    expect(JSON.parse(json)).toMatchObject({ faults: [{ line: 9 }] })
+  })
+
+  test("names a file that is not there", async () => {
+    expect(await waypost("check", "-c", join(folder, "none.yaml"))).toEqual({
+      code: 1,
+      out: "",
+      err: `waypost: ${join(folder, "none.yaml")}: there is no such file\n`,
+    })
+  })
+
+  test("asks for the file when none is given", async () => {
+    expect(await waypost("check")).toMatchObject({ code: 2, err: expect.stringMatching(/config/) })
+  })
+})
+
+let count = 0
+
+async function configuration(friends: string): Promise<string> {
+  const file = join(folder, `relay-${++count}.yaml`)
+  await writeFile(file, HEAD + friends)
+  return file
+}
