@@ -1,7 +1,7 @@
 /** A real client program, run once: what it says when it is done. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { judgePath, type Judge } from "./judge.ts"
+import { judgePath, type Judge } from "./installed.ts"
 
 export type ClientRun = { readonly exitCode: number | null; readonly said: string }
 

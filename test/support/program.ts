@@ -6,7 +6,7 @@ import { connect, createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { judgePath, type Judge } from "./judge.ts"
+import { judgePath, type Judge } from "./installed.ts"
 
 /** `await using` ends it. */
 export type Program = AsyncDisposable & {

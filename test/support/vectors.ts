@@ -8,6 +8,8 @@ export type Vector<Expectation> = {
   /** The rule that decides, or the program and command that the bytes are from. */
   readonly because: string
   readonly expect: Expectation
+  /** Where the rule leaves a choice: what others may do as well. We do what `expect` says. */
+  readonly alsoRight?: Expectation
   /** How many of the bytes come after what is to be read. */
   readonly afterBytes: number
   readonly bytes: Buffer
@@ -25,22 +27,38 @@ export type ProxyExpectation =
   | "local"
   | "need-more"
 
-type Written = { name: string; because: string; expect: unknown; afterBytes?: number; hex: string }
+type Written = {
+  readonly name: string
+  readonly because: string
+  readonly expect: unknown
+  readonly alsoRight?: unknown
+  readonly afterBytes?: number
+  readonly hex: string
+}
 
 /** Ours: hexadecimal is broken into lines that fit a page. */
 const LINE_CHARS = 112
 
 export function readVectors<Expectation>(file: string): readonly Vector<Expectation>[] {
   const written = parse(readFileSync(vectorFile(file), "utf8")) as Written[] // our own files, written by `yamlOf`
-  return written.map(({ name, because, expect, afterBytes, hex }) => {
-    return { name, because, expect: expect as Expectation, afterBytes: afterBytes ?? 0, bytes: bytes(hex) }
+  return written.map(({ expect, alsoRight, afterBytes, hex, ...words }) => {
+    const choice = alsoRight === undefined ? {} : { alsoRight: alsoRight as Expectation }
+    return { ...words, expect: expect as Expectation, ...choice, afterBytes: afterBytes ?? 0, bytes: bytes(hex) }
   })
 }
 
 export function yamlOf(vectors: readonly Vector<unknown>[]): string {
-  const written = vectors.map(({ name, because, expect, afterBytes, bytes }): Written => {
+  const written = vectors.map(({ name, because, expect, alsoRight, afterBytes, bytes }): Written => {
     const hex = bytes.toString("hex").replace(new RegExp(`.{${LINE_CHARS}}`, "g"), "$&\n")
-    return { name, because, expect, ...(afterBytes > 0 && { afterBytes }), hex: `${hex.trimEnd()}\n` }
+    const choice = alsoRight === undefined ? {} : { alsoRight }
+    return {
+      name,
+      because,
+      expect,
+      ...choice,
+      ...(afterBytes > 0 && { afterBytes }),
+      hex: hex === "" ? "" : `${hex.trimEnd()}\n`,
+    }
   })
   return stringify(written, { lineWidth: 0, blockQuote: "literal", aliasDuplicateObjects: false })
 }

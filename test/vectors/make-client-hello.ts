@@ -160,7 +160,7 @@ const versions: Vector<HelloExpectation>[] = [
   ...[0x0300, 0x0302, 0x0303, 0x0304].map((version) =>
     vector(`record version ${hex(version)}`, "RFC 8446 §5.1: to be ignored", alice, record(plain, { version })),
   ),
-  ...[0x0300, 0x0301, 0x0302, 0x0304, 0x0305, 0x0400].map((version) =>
+  ...[0x0301, 0x0302, 0x0304, 0x0305, 0x0400].map((version) =>
     vector(
       `legacy version ${hex(version)}`,
       "RFC 5246 §E.1: newer ones are answered with what one knows",
@@ -528,7 +528,18 @@ const protocols: Vector<HelloExpectation>[] = [
   ),
 ]
 
-export const helloVectors = [...framing, ...versions, ...shape, ...names, ...protocols]
+/** RFC 7568 §3: SSLv3 is not to be negotiated. Who cannot negotiate may leave the refusing to the box, or refuse. */
+const version3: Vector<HelloExpectation> = {
+  ...vector(
+    "legacy version 0300",
+    "RFC 7568 §3: the box will refuse it",
+    alice,
+    record(clientHello({ version: 0x0300 })),
+  ),
+  alsoRight: { refused: "HELLO_VERSION" },
+}
+
+export const helloVectors = [...framing, ...versions, version3, ...shape, ...names, ...protocols]
 
 function vector(
   name: string,

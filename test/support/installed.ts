@@ -1,0 +1,54 @@
+/** Which of the programs that judge us this machine has, and where. */
+import { accessSync, constants } from "node:fs"
+import { delimiter, join } from "node:path"
+
+/** Each program and the Debian package that brings it. */
+export const PACKAGES = {
+  chromium: "chromium",
+  curl: "curl",
+  dig: "bind9-dnsutils",
+  fetchmail: "fetchmail",
+  haproxy: "haproxy",
+  knotd: "knot",
+  nginx: "nginx libnginx-mod-stream",
+  openssl: "openssl",
+  pagekite: "pagekite",
+  postfix: "postfix",
+  "posttls-finger": "postfix",
+  "smtp-sink": "postfix",
+  "smtp-source": "postfix",
+  sniproxy: "sniproxy",
+  ssh: "openssh-client",
+  sshd: "openssh-server",
+  sslscan: "sslscan",
+  strace: "strace",
+  swaks: "swaks",
+  unbound: "unbound",
+} as const
+
+export type Judge = keyof typeof PACKAGES
+
+/** Debian keeps servers where an ordinary PATH does not look. */
+const SERVER_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"]
+
+/** Where the program is; `undefined` if this machine does not have it. */
+export function judge(name: Judge): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...SERVER_FOLDERS]
+  return folders.map((folder) => join(folder, name)).find(mayRun)
+}
+
+/** As `judge`, inside `withJudges`, where it is known to be there. */
+export function judgePath(name: Judge): string {
+  const path = judge(name)
+  if (path === undefined) throw new Error(`${name} is not installed: ask for it with withJudges`)
+  return path
+}
+
+function mayRun(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
