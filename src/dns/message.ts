@@ -16,7 +16,13 @@ export type DnsData =
   | { readonly type: "NS" | "CNAME"; readonly target: string }
   | { readonly type: "MX"; readonly preference: number; readonly exchange: string }
   | { readonly type: "TXT"; readonly text: string } // its strings joined (RFC 7208 §3.3)
-  | { readonly type: "TLSA"; readonly usage: number; readonly selector: number; readonly matching: number; readonly dataHex: string }
+  | {
+      readonly type: "TLSA"
+      readonly usage: number
+      readonly selector: number
+      readonly matching: number
+      readonly dataHex: string
+    }
   | { readonly type: "CAA"; readonly critical: boolean; readonly tag: string; readonly value: string }
 
 export type DnsAnswer = {
@@ -64,7 +70,8 @@ export function readAnswer(message: Uint8Array, name: string, type: RecordType):
   const flags = head.u16()
   const questions = head.u16()
   const answers = head.u16()
-  if (id === undefined || flags === undefined || answers === undefined || questions !== 1 || flags < 0x8000) return undefined
+  if (id === undefined || flags === undefined || answers === undefined || questions !== 1 || flags < 0x8000)
+    return undefined
   const asked = readName(message, HEADER_BYTES)
   if (!asked || asked.name !== name.toLowerCase()) return undefined
   const question = new Cursor(message.subarray(asked.end))
@@ -93,7 +100,12 @@ function readRecords(message: Uint8Array, at: number, count: number): readonly D
   return records
 }
 
-function readData(message: Uint8Array, type: number, start: number, lengthBytes: number): DnsData | "malformed" | undefined {
+function readData(
+  message: Uint8Array,
+  type: number,
+  start: number,
+  lengthBytes: number,
+): DnsData | "malformed" | undefined {
   const bytes = message.subarray(start, start + lengthBytes)
   const nameAt = (offset: number): string | undefined => {
     const found = readName(message, start + offset)
@@ -126,7 +138,9 @@ function readData(message: Uint8Array, type: number, start: number, lengthBytes:
 }
 
 function ipv6Text(bytes: Uint8Array): string {
-  return Array.from({ length: 8 }, (_, n) => ((bytes[2 * n] ?? 0) * 256 + (bytes[2 * n + 1] ?? 0)).toString(16)).join(":")
+  return Array.from({ length: 8 }, (_, n) => ((bytes[2 * n] ?? 0) * 256 + (bytes[2 * n + 1] ?? 0)).toString(16)).join(
+    ":",
+  )
 }
 
 function readTxt(bytes: Uint8Array): DnsData | "malformed" {
@@ -144,7 +158,8 @@ function readTxt(bytes: Uint8Array): DnsData | "malformed" {
 function readTlsa(bytes: Uint8Array): DnsData | "malformed" {
   const cursor = new Cursor(bytes)
   const [usage, selector, matching] = [cursor.u8(), cursor.u8(), cursor.u8()]
-  if (usage === undefined || selector === undefined || matching === undefined || cursor.leftBytes === 0) return "malformed"
+  if (usage === undefined || selector === undefined || matching === undefined || cursor.leftBytes === 0)
+    return "malformed"
   return { type: "TLSA", usage, selector, matching, dataHex: Buffer.from(cursor.rest()).toString("hex") }
 }
 

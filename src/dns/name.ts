@@ -11,7 +11,7 @@ export function readName(message: Uint8Array, at: number): { readonly name: stri
   const labels: string[] = []
   let end: number | undefined
   let bytes = 1
-  for (let jumps = 0; jumps <= POINTERS_MAX; ) {
+  for (let jumps = 0; jumps <= POINTERS_MAX;) {
     const length = message[at]
     if (length === undefined) return undefined
     if (length === 0) return { name: labels.join("."), end: end ?? at + 1 }

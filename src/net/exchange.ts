@@ -1,0 +1,62 @@
+/** One question and one answer: over UDP from a port of its own, or over TCP with a length in front (RFC 1035 §4.2). */
+import { createSocket } from "node:dgram"
+import { connect } from "node:net"
+import type { SocketAddress } from "../names/endpoint.ts"
+import { isIpv6 } from "../names/ip-address.ts"
+
+/**
+ * Sends `question` and resolves with the first datagram from that server that `isAnswer` accepts: a forged one that
+ * guesses wrong is passed over, not believed. Rejects when none has come after `deadlineMs`.
+ */
+export function exchangeDatagrams<Answer>(
+  server: SocketAddress,
+  question: Uint8Array,
+  deadlineMs: number,
+  isAnswer: (bytes: Uint8Array) => Answer | undefined,
+): Promise<Answer> {
+  const socket = createSocket(isIpv6(server.address) ? "udp6" : "udp4")
+  return new Promise<Answer>((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new Error(`no answer from ${server.address} in ${deadlineMs} ms`)),
+      deadlineMs,
+    )
+    socket.on("message", (bytes) => {
+      const answer = isAnswer(bytes)
+      if (answer === undefined) return
+      clearTimeout(timer)
+      resolve(answer)
+    })
+    socket.on("error", (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+    // Connected: the kernel passes on only what comes from this server, and its refusal becomes an error.
+    socket.connect(server.port, server.address, () => socket.send(question))
+  }).finally(() => socket.close())
+}
+
+/** As `exchangeDatagrams`, over a TCP connection of its own; for answers that do not fit into a datagram. */
+export function exchangeOverTcp<Answer>(
+  server: SocketAddress,
+  question: Uint8Array,
+  deadlineMs: number,
+  isAnswer: (bytes: Uint8Array) => Answer | undefined,
+): Promise<Answer> {
+  const socket = connect({ host: server.address, port: server.port, noDelay: true })
+  const length = Buffer.alloc(2)
+  length.writeUInt16BE(question.length)
+  socket.write(Buffer.concat([length, question]))
+  let received = Buffer.alloc(0)
+  return new Promise<Answer>((resolve, reject) => {
+    socket.setTimeout(deadlineMs, () => reject(new Error(`no answer from ${server.address} in ${deadlineMs} ms`)))
+    socket.on("error", reject)
+    socket.on("close", () => reject(new Error(`${server.address} hung up before it answered`)))
+    socket.on("data", (piece: Buffer) => {
+      received = Buffer.concat([received, piece])
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE()) return
+      const answer = isAnswer(received.subarray(2, 2 + received.readUInt16BE()))
+      if (answer === undefined) reject(new Error(`${server.address} answered something else`))
+      else resolve(answer)
+    })
+  }).finally(() => socket.destroy())
+}
