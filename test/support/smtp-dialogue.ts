@@ -1,7 +1,7 @@
 /** A mail server on a real socket, and a client that speaks SMTP as badly as a test wants it to. */
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
-import { connect as connectTls } from "node:tls"
+import { connect as connectTls, type ConnectionOptions } from "node:tls"
 import { systemClock } from "../../src/clock/clock.ts"
 import { silentLog } from "../../src/log/log.ts"
 import { hostname, type Hostname } from "../../src/names/hostname.ts"
@@ -120,7 +120,7 @@ export class SmtpClient {
   }
 
   /** STARTTLS, with whatever is to follow it in the same segment. */
-  async startTls(followedBy = "", options: { maxVersion?: "TLSv1.1" | "TLSv1.2" | "TLSv1.3" } = {}): Promise<void> {
+  async startTls(followedBy = "", options: ConnectionOptions = {}): Promise<void> {
     this.sends(`STARTTLS\r\n${followedBy}`)
     await this.reply()
     this.#socket.removeAllListeners("data")

@@ -1,0 +1,68 @@
+import { expect, test } from "@jest/globals"
+import type { Hostname } from "../../../../src/names/hostname.ts"
+import type { Route } from "../../../../src/route/route.ts"
+import { readMailbox } from "../../../../src/smtp/intake/mailbox.ts"
+import { admitRecipient } from "../../../../src/smtp/intake/recipients.ts"
+import { mailRoute } from "../../../support/smtp-dialogue.ts"
+
+const LISTED = mailRoute("alice", { kind: "listed", localParts: new Set(["alice", "odd+one", "x%y", "a@b"]) })
+const dedicated = (otherwise: "refuse" | "peer"): Route => ({
+  ...LISTED,
+  friend: "erin",
+  carry: { mode: "dedicated", proxy: "none", otherwise },
+})
+const ROUTES: Readonly<Record<string, Route>> = {
+  "any.example": mailRoute("dave", { kind: "any" }),
+  "listed.example": LISTED,
+  "refuse.example": dedicated("refuse"),
+  "peer.example": dedicated("peer"),
+  "web.example": { ...LISTED, carry: { mode: "peer", as: "web", cache: false } },
+}
+
+function admitted(address: string): string {
+  const mailbox = readMailbox(address)
+  if (mailbox.kind !== "value") throw new Error(`${address} is ${mailbox.kind}`)
+  const outcome = admitRecipient(mailbox.value, (domain: Hostname) => ROUTES[domain])
+  return outcome.kind === "admitted" ? `for ${outcome.friend}` : outcome.why.code
+}
+
+test.each([
+  ["anybody@any.example", "for dave"],
+  ["anybody@ANY.Example", "for dave"],
+  ['"quoted name"@any.example', "for dave"],
+  ["alice@listed.example", "for alice"],
+  ["Alice@listed.example", "for alice"],
+  ['"alice"@listed.example', "for alice"],
+  ["alice+list@listed.example", "for alice"],
+  ["odd+one@listed.example", "for alice"],
+  ["x%y@listed.example", "for alice"],
+  ['"a@b"@listed.example', "for alice"],
+  ["PostMaster@listed.example", "for alice"],
+  ["abuse@listed.example", "for alice"],
+  ["anybody@peer.example", "for erin"],
+])("%s is taken %s", (address, outcome) => {
+  expect(admitted(address)).toBe(outcome)
+})
+
+test.each([
+  ["mallory@listed.example", "NO_SUCH_RECIPIENT"],
+  ["odd@listed.example", "NO_SUCH_RECIPIENT"],
+  ["+alice@listed.example", "NO_SUCH_RECIPIENT"],
+  ["anybody@evil.example", "NOT_OURS"],
+  ["anybody@sub.any.example", "NOT_OURS"],
+  ["anybody@any.example.evil.example", "NOT_OURS"],
+  ["anybody@[127.0.0.1]", "NOT_OURS"],
+  ["anybody@refuse.example", "NOT_OURS"],
+  ["anybody@web.example", "NOT_OURS"],
+  ["v%evil.example@any.example", "ROUTED_ADDRESS"],
+  ["evil.example!v@any.example", "ROUTED_ADDRESS"],
+  ['"v@evil.example"@any.example', "ROUTED_ADDRESS"],
+  ["alice+v%evil.example@listed.example", "ROUTED_ADDRESS"],
+])("%s is refused with %s", (address, code) => {
+  expect(admitted(address)).toBe(code)
+})
+
+test("postmaster without a domain is told to name one", () => {
+  const outcome = admitRecipient("postmaster", () => undefined)
+  expect(outcome).toMatchObject({ kind: "refused", why: { code: "POSTMASTER_OF_WHOM" } })
+})
