@@ -1,0 +1,76 @@
+/**
+ * Every deadline of the data plane on one coarse wheel: one timer for all connections, which runs only while something
+ * waits. A deadline never fires early; it may fire a little more than one resolution late.
+ */
+import { systemClock, type Clock } from "../clock/clock.ts"
+
+/** Ours: what waits here waits for seconds or hours. */
+export const DEADLINE_RESOLUTION_MS = 100
+/** Ours: one turn of the wheel is 51 s at that resolution; what waits for longer stays on for several turns. */
+const SLOTS = 512
+
+/** Something that waits for at most one deadline at a time. Only the wheel writes `dueTick`. */
+export interface Expiring {
+  dueTick: number
+  /** The deadline has passed; it is no longer set. */
+  expired(): void
+}
+
+export class Deadlines {
+  /** Grows by one per resolution while something waits: a cheap clock for "when was this last used". */
+  tick = 0
+  readonly resolutionMs: number
+  readonly #slots = Array.from({ length: SLOTS }, () => new Set<Expiring>())
+  readonly #clock: Clock
+  #waiting = 0
+  #stopTimer: (() => void) | undefined
+
+  constructor(clock: Clock = systemClock, resolutionMs: number = DEADLINE_RESOLUTION_MS) {
+    this.#clock = clock
+    this.resolutionMs = resolutionMs
+  }
+
+  /** Sets the deadline of `what`, instead of the one it had. */
+  set(what: Expiring, delayMs: number): void {
+    this.forget(what)
+    // The running tick is already partly over, so one more makes sure that none fires early.
+    what.dueTick = this.tick + this.ticks(delayMs) + 1
+    this.#slotOf(what).add(what)
+    this.#waiting += 1
+    this.#stopTimer ??= this.#nextTick()
+  }
+
+  forget(what: Expiring): void {
+    if (!this.#slotOf(what).delete(what)) return
+    this.#waiting -= 1
+    if (this.#waiting > 0) return
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+
+  ticks(delayMs: number): number {
+    return Math.ceil(delayMs / this.resolutionMs)
+  }
+
+  #slotOf(what: Expiring): Set<Expiring> {
+    return this.#slots[what.dueTick % SLOTS] ?? NOTHING
+  }
+
+  #nextTick(): () => void {
+    return this.#clock.after(this.resolutionMs, () => this.#turn())
+  }
+
+  #turn(): void {
+    this.tick += 1
+    this.#stopTimer = this.#nextTick()
+    const due = [...(this.#slots[this.tick % SLOTS] ?? NOTHING)].filter((what) => what.dueTick === this.tick)
+    for (const what of due) {
+      // Looked at again: what expired before it may have forgotten it.
+      if (what.dueTick !== this.tick || !this.#slotOf(what).has(what)) continue
+      this.forget(what)
+      what.expired()
+    }
+  }
+}
+
+const NOTHING = new Set<Expiring>()

@@ -1,0 +1,116 @@
+/**
+ * The engine that runs everywhere: Node's sockets, spliced. Every connection is a visit; this file only opens the doors
+ * and counts who is inside.
+ */
+import { createServer, type Server } from "node:net"
+import { systemClock, type Clock } from "../clock/clock.ts"
+import { fault, FaultError } from "../faults/faults.ts"
+import type { Log } from "../log/log.ts"
+import { endpointText, type SocketAddress } from "../names/endpoint.ts"
+import { isIpv6 } from "../names/ip-address.ts"
+import { takeAccepted } from "./accepted.ts"
+import { Deadlines } from "./deadlines.ts"
+import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
+import { ReadBuffers } from "./read-buffers.ts"
+import { receive, type Door, type Visit } from "./visit.ts"
+
+/** Ours: who has connected and is not yet accepted. The kernel cuts it to net.core.somaxconn. */
+const BACKLOG_CONNECTIONS = 4096
+
+export type JavascriptEngineOptions = {
+  readonly clock?: Clock
+  readonly log: Log
+  /** `false`: without the undocumented members of Node that make accepting cheaper (accepted.ts). */
+  readonly bareHandles?: boolean
+}
+
+export function javascriptEngine({ clock = systemClock, log, bareHandles = true }: JavascriptEngineOptions): Engine {
+  const deadlines = new Deadlines(clock)
+  const buffers = new ReadBuffers()
+  const listeners = new Set<Listener>()
+  return {
+    kind: "javascript",
+    async listen(listen, decide) {
+      const server = await bind(listen)
+      const listener = new Listener(server, { listen, decide, deadlines, buffers, log }, bareHandles)
+      listeners.add(listener)
+      return listener
+    },
+    async close() {
+      await Promise.all([...listeners].map((listener) => listener.close()))
+      listeners.clear()
+    },
+  }
+}
+
+class Listener implements OpenListener {
+  readonly bound: SocketAddress
+  readonly #server: Server
+  readonly #inside = new Set<Visit>()
+  #waiting: (() => void)[] = []
+
+  constructor(server: Server, common: Omit<Door, "entered" | "left">, bareHandles: boolean) {
+    this.#server = server
+    const { name, bind: asked } = common.listen
+    const address = server.address()
+    this.bound = { ...asked, port: typeof address === "object" && address ? address.port : asked.port }
+    const door = {
+      ...common,
+      entered: (visit: Visit) => void this.#inside.add(visit),
+      left: (visit: Visit) => this.#left(visit),
+    }
+    takeAccepted(server, {
+      accept: (accepted) => receive(accepted, door),
+      failed: (code) => common.log.warn("accept-failed", { listener: name, code }),
+      bareHandles,
+    })
+  }
+
+  async stop(): Promise<void> {
+    // Not awaited: where Node counts accepted sockets itself, "closed" comes only when all of them are.
+    this.#server.close()
+  }
+
+  drained(): Promise<void> {
+    if (this.#inside.size === 0) return Promise.resolve()
+    return new Promise((resolve) => void this.#waiting.push(resolve))
+  }
+
+  async close(): Promise<void> {
+    await this.stop()
+    for (const visit of this.#inside) visit.cut("cancelled")
+    await this.drained()
+  }
+
+  #left(visit: Visit): void {
+    this.#inside.delete(visit)
+    if (this.#inside.size > 0) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
+
+function bind({ bind: { address, port }, name }: ListenOptions): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(name, { address, port }, error)))
+    // An IPv6 wildcard leaves the IPv4 one to a bind of its own.
+    const options = { host: address, port, backlog: BACKLOG_CONNECTIONS, ipv6Only: isIpv6(address) }
+    server.listen(options, () => {
+      server.removeAllListeners("error")
+      resolve(server)
+    })
+  })
+}
+
+function refusal(name: string, where: SocketAddress, error: NodeJS.ErrnoException): FaultError {
+  const remedy = REMEDIES[error.code ?? ""] ?? "see the system's message"
+  const detail = `${name}: cannot listen on ${endpointText(where)}: ${error.code ?? error.message} (${remedy})`
+  return new FaultError(fault("BIND_REFUSED", detail), { cause: error })
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there; `ss -ltnp` shows which",
+  EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE or a lower net.ipv4.ip_unprivileged_port_start",
+  EADDRNOTAVAIL: "no interface has this address",
+  EMFILE: "no descriptors are left; raise `ulimit -n`",
+}

@@ -1,0 +1,15 @@
+/** What this process has open, as the kernel counts it. */
+import { readdirSync, readlinkSync } from "node:fs"
+
+/** Sockets of this process; other descriptors come and go with the test runner. */
+export function openSockets(): number {
+  return readdirSync("/proc/self/fd").filter((fd) => isSocket(`/proc/self/fd/${fd}`)).length
+}
+
+function isSocket(link: string): boolean {
+  try {
+    return readlinkSync(link).startsWith("socket:")
+  } catch {
+    return false // closed since the folder was read
+  }
+}

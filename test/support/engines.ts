@@ -1,0 +1,20 @@
+/** The engines that every test of passing bytes runs against. */
+import { javascriptEngine } from "../../src/net/engine-js.ts"
+import type { Engine } from "../../src/net/engine.ts"
+import { silentLog, type Log } from "../../src/log/log.ts"
+
+export type EngineUnderTest = {
+  readonly name: string
+  readonly start: (log?: Log) => Engine
+  /** Whether a connection can be adopted whose visitor has finished; otherwise it is reset. */
+  readonly adoptsFinished: boolean
+}
+
+export const engines: readonly EngineUnderTest[] = [
+  { name: "javascript", start: (log = silentLog) => javascriptEngine({ log }), adoptsFinished: true },
+  {
+    name: "javascript, documented members only",
+    start: (log = silentLog) => javascriptEngine({ log, bareHandles: false }),
+    adoptsFinished: false,
+  },
+]
