@@ -1,6 +1,6 @@
 /**
  * A program of its own that keeps mail and prints one line for each that the spool answered for: `kept ID`, or
- * `refused CODE`. Killed at any moment, what it printed must be in the spool. `node keeper.ts FOLDER MESSAGES SENDERS`
+ * `refused ID CODE`. Killed at any moment, what it printed must be in the spool. `node keeper.ts FOLDER MESSAGES SENDERS`
  */
 import { writeSync } from "node:fs"
 import { FaultError } from "../../src/faults/faults.ts"
@@ -22,7 +22,7 @@ async function keepOne(spool: Spool): Promise<void> {
     writeSync(1, `kept ${draft.id}\n`)
   } catch (error) {
     if (!(error instanceof FaultError)) throw error
-    writeSync(1, `refused ${error.fault.code}\n`)
+    writeSync(1, `refused ${draft.id} ${error.fault.code}\n`)
     await draft.discard()
   }
 }
