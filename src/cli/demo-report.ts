@@ -1,20 +1,20 @@
 /** The demo's table and what stands around it. The claims are the policy's levels; everything else was measured. */
 import type { Command, Exchange } from "../lab/demo/demo.ts"
 import type { Seen } from "../lab/demo/post.ts"
+import { levelWord } from "../policy/verdict-table.ts"
 import { coloured } from "./terminal.ts"
-import { textTable } from "./text-table.ts"
+import { textTable, wrapped } from "./text-table.ts"
 
-const HEADINGS = ["route", "Carol sent", "she got", "Bob had", "his policy says"]
+const HEADINGS = ["Carol sent", "she got", "Bob had", "policy: read / keep"]
 
 export function exchangesTable(exchanges: readonly Exchange[], widthChars: number): string {
   const rows = exchanges.map((exchange) => [
-    exchange.route,
     exchange.sent,
     coloured(exchange.arrived ? "good" : "bad", exchange.outcome),
     had(exchange),
-    `${exchange.policy.read === "by-attack" ? "read: by attack" : `read: ${exchange.policy.read}`}${exchange.policy.keep === "yes" ? ", keep: yes" : ""}`,
+    `${levelWord(exchange.policy.read)} / ${levelWord(exchange.policy.keep)}`,
   ])
-  return `${textTable([HEADINGS.map((heading) => coloured("title", heading)), ...rows], widthChars)}\n\n${conclusion(exchanges)}`
+  return `${textTable([HEADINGS.map((heading) => coloured("title", heading)), ...rows], widthChars)}\n\n${conclusion(exchanges, widthChars)}`
 }
 
 function had({ bobHeld, bobKept }: Exchange): string {
@@ -23,14 +23,17 @@ function had({ bobHeld, bobKept }: Exchange): string {
 }
 
 /** What the columns mean, and whether the last two agree. */
-function conclusion(exchanges: readonly Exchange[]): string {
+function conclusion(exchanges: readonly Exchange[], widthChars: number): string {
   const wrong = exchanges.filter(({ isTrue }) => !isTrue)
-  const measured =
-    '"Bob had" is measured: every byte that his process read or wrote in the clear was recorded,\nand his disk was searched while the mail was there.'
-  return wrong.length === 0
-    ? `${measured} ${coloured("good", "It agrees with what his relay says of itself.")}`
-    : `${measured}\n${coloured("bad", `It does not agree for ${wrong.map(({ route }) => route).join(", ")}.`)}`
+  const agreement =
+    wrong.length === 0
+      ? coloured("good", "It agrees with what his relay says of itself.")
+      : coloured("bad", `It does not agree for ${wrong.map(({ route }) => route).join(", ")}.`)
+  return wrapped(`${MEASURED} ${agreement}`, widthChars).join("\n")
 }
+
+const MEASURED =
+  '"Bob had" is measured: every byte that his process read or wrote in the clear was recorded, and his disk was searched while each thing arrived.'
 
 export function commandsText(commands: readonly Command[]): string {
   return `Try it from another terminal:\n\n${commands.map(({ does, line }) => `${coloured("quiet", `# ${does}`)}\n${line}`).join("\n")}`

@@ -10,9 +10,10 @@ import { nearest } from "../names/nearest.ts"
 import { columns, endQuietlyOnBrokenPipe } from "./terminal.ts"
 import type { Verb } from "./verb.ts"
 import { check } from "./verbs/check.ts"
+import { doctor } from "./verbs/doctor.ts"
 import { explain } from "./verbs/explain.ts"
 
-const VERBS: readonly Verb[] = [check, explain]
+const VERBS: readonly Verb[] = [check, explain, doctor]
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {

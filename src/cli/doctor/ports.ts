@@ -26,7 +26,11 @@ async function examinePort(engine: Engine, bind: SocketAddress, needed: boolean)
     return { what, state: "ok", found: "can be listened on" }
   } catch (error) {
     if (!(error instanceof FaultError)) throw error
-    const [found = "", remedy] = error.fault.detail.split("; ")
-    return { what, state: needed ? "fail" : "warn", found, ...(remedy !== undefined && { remedy }) }
+    const { why = error.fault.detail, remedy } = BIND_DETAIL.exec(error.fault.detail)?.groups ?? {}
+    const state = needed ? "fail" : "warn"
+    return { what, state, found: `cannot be listened on: ${why}`, ...(remedy !== undefined && { remedy }) }
   }
 }
+
+/** `name: cannot listen on where: why (remedy)`, as the engine tells it. */
+const BIND_DETAIL = /: cannot listen on \S+: (?<why>[^ ]+) \((?<remedy>.*)\)$/

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Level, Verdict } from "../../policy/verdict.ts"
+import type { Finding, Verdict } from "../../policy/verdict.ts"
 import { askWeb, sendMail, type Target } from "./carol.ts"
 import { LOOPBACK } from "./loopback.ts"
 import type { Seen } from "./post.ts"
@@ -21,7 +21,7 @@ export type Exchange = {
   readonly arrived: boolean
   readonly bobHeld: boolean
   readonly bobKept: boolean
-  readonly policy: { readonly read: Level; readonly keep: Level }
+  readonly policy: { readonly read: Finding; readonly keep: Finding }
   /** It arrived, and Bob held and kept it exactly where his relay says "yes". */
   readonly isTrue: boolean
 }
@@ -73,7 +73,7 @@ async function ask(target: Target, mark: string): Promise<string> {
 function mailTo(to: string): Sending["send"] {
   return async (target, mark) => {
     const answer = await sendMail(target, to, `Meet me at noon. ${mark}\n`)
-    return `${answer.slice(0, 3)}${target.pinned ? ", her key" : ", delivered"}`
+    return `${answer.slice(0, 3)}${target.pinned ? ", her key" : ""}`
   }
 }
 
@@ -89,7 +89,7 @@ async function exchange(
   try {
     const outcome = await send(targets[route], mark)
     const { held, kept } = await arrival
-    const isTrue = held === (policy.read === "yes") && kept === (policy.keep === "yes")
+    const isTrue = held === (policy.read.level === "yes") && kept === (policy.keep.level === "yes")
     return { route, sent, outcome, arrived: true, bobHeld: held, bobKept: kept, policy, isTrue }
   } catch (error) {
     const outcome = error instanceof Error ? error.message : String(error)
@@ -110,7 +110,7 @@ async function exchange(
 function policyOf(route: RouteName, verdicts: readonly Verdict[]): Exchange["policy"] {
   const verdict = verdicts.find(({ friend, listener }) => `${friend}/${listener}` === route)
   if (!verdict) throw new Error(`Bob's relay says nothing about ${route}`)
-  return { read: verdict.findings.read.level, keep: verdict.findings.keep.level }
+  return { read: verdict.findings.read, keep: verdict.findings.keep }
 }
 
 function commandsFor({ bob, targets, aliceCertificateFile: ca }: World): readonly Command[] {
