@@ -1,0 +1,46 @@
+/* A visitor's connection, from accept to its end, and the backend's that it is carried to. */
+#ifndef WAYPOST_CONNECTION_H
+#define WAYPOST_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "flow.h"
+#include "messages.h"
+#include "wheel.h"
+
+struct loop;
+struct listener;
+
+enum state { CONNECTION_FREE, CONNECTION_DECIDING, CONNECTION_CONNECTING, CONNECTION_CARRYING, CONNECTION_LINGERING };
+
+struct connection {
+    union {
+        struct timer timer;
+        struct connection *next_free;
+    };
+    struct flow to_backend, to_visitor;
+    struct attempt *attempt; /* while CONNECTING */
+    struct listener *listener;
+    uint64_t accepted_ms, moved_ms;
+    union address remote, local;
+    int visitor, backend; /* -1: none */
+    uint32_t slot, generation, idle_ms;
+    uint8_t state, how; /* enum state; enum how, while LINGERING */
+    bool asked;         /* TypeScript owes an answer */
+    bool visitor_broke, backend_broke;
+};
+
+/* A visitor was accepted. */
+void connection_begin(struct loop *loop, struct listener *listener, int visitor, const union address *remote);
+/* epoll says that something may be done. */
+void connection_ready(struct loop *loop, struct connection *connection, bool of_visitor, uint32_t events);
+void connection_expired(struct loop *loop, struct connection *connection);
+/* Goes on where its turn was over. */
+void connection_go_on(struct loop *loop, struct connection *connection);
+/* One record from TypeScript; `connection` is the one it means. */
+void connection_command(struct loop *loop, struct connection *connection, const uint8_t *record);
+void connection_end(struct loop *loop, struct connection *connection, enum how how);
+
+#endif

@@ -1,0 +1,69 @@
+/* One thread of the engine: an epoll set, its listeners and connections, and the messages from and to TypeScript. */
+#ifndef WAYPOST_LOOP_H
+#define WAYPOST_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bytes.h"
+#include "connection.h"
+#include "flow.h"
+#include "listener.h"
+#include "messages.h"
+#include "wheel.h"
+
+#define CONNECTIONS_PER_CHUNK 256
+#define CHUNKS_MAX ((1 << SLOT_BITS) / CONNECTIONS_PER_CHUNK)
+#define LISTENERS_MAX 1024
+
+/* Counted for the whole engine: every connection may need two descriptors, and must find the second one. */
+struct descriptors {
+    atomic_int spoken_for;
+    atomic_int limit;
+};
+
+struct loop {
+    /* Shared with the JavaScript thread. */
+    pthread_mutex_t mutex;
+    struct bytes inbox;
+    int wake; /* eventfd */
+    /* Set before the thread starts. */
+    pthread_t thread;
+    uint32_t index;
+    int epoll;
+    struct descriptors *descriptors;
+    void (*publish)(void *to, struct bytes *events); /* takes the events over */
+    void *publish_to;
+    /* The thread's own. */
+    bool closing;
+    uint64_t now_ms;
+    struct wheel wheel;
+    struct timer accept_again; /* set while accepting is paused */
+    uint32_t turned_away;
+    int reserve; /* a descriptor to give up, so that a visitor can be turned away when there is none left */
+    struct listener *listeners[LISTENERS_MAX];
+    struct connection *chunks[CHUNKS_MAX];
+    uint32_t chunk_count;
+    struct connection *free;
+    struct bytes again; /* connections whose turn was over: slot and generation, 8 bytes each */
+    struct bytes events, commands;
+    struct mover mover;
+};
+
+/* Starts the thread; false: no descriptors or no thread, and errno says why. */
+bool loop_start(struct loop *loop);
+/* Called by the JavaScript thread: records for this loop. */
+void loop_post(struct loop *loop, const uint8_t *records, uint32_t count);
+/* After COMMAND_CLOSE: waits for the thread and frees everything. */
+void loop_join(struct loop *loop);
+
+/* What connections and listeners ask of their loop. */
+enum watched { WATCHED_VISITOR, WATCHED_BACKEND, WATCHED_LISTENER, WATCHED_INBOX };
+void loop_watch(struct loop *loop, int descriptor, enum watched what, uint32_t slot, uint32_t generation);
+/* Of a listener, which is level-triggered: 0 or EPOLLIN. */
+void loop_watch_listener(struct loop *loop, int descriptor, uint32_t events, uint32_t index);
+void loop_again(struct loop *loop, const struct connection *connection);
+/* A record with its head filled in, in the batch that goes out at the end of this turn. */
+uint8_t *loop_tell(struct loop *loop, enum event kind, uint32_t length);
+
+#endif

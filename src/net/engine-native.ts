@@ -1,0 +1,290 @@
+/**
+ * The engine in C (native/), seen through the interface of engine.ts. Its threads accept, read, connect and move bytes;
+ * every question comes here in a batch of events, and the answers go back as a batch of commands.
+ */
+import { Socket } from "node:net"
+import { availableParallelism } from "node:os"
+import { getSystemErrorName } from "node:util"
+import { fault, FaultError } from "../faults/faults.ts"
+import { unreachable } from "../faults/unreachable.ts"
+import type { Log } from "../log/log.ts"
+import { endpointText } from "../names/endpoint.ts"
+import type { Arrival, Decide, Decision, Ended, Engine, ListenOptions, OpenListener } from "./engine.ts"
+import type { Addon, Handle } from "./native/addon.ts"
+import { addressBytes, COMMAND, Commands, EVENT, Events, milliseconds, SLOT_BITS } from "./native/messages.ts"
+import type { ConnectionId } from "./native/messages.ts"
+
+/** LISTENERS_MAX of native/loop.h. */
+const LISTENERS_MAX = 1024
+/** THREADS_MAX of native/engine.c. */
+const THREADS_MAX = 64
+
+export type NativeEngineOptions = {
+  readonly addon: Addon
+  readonly log: Log
+  /** Threads that move bytes; one for each core unless said otherwise. */
+  readonly threads?: number
+}
+
+export function nativeEngine(options: NativeEngineOptions): Engine {
+  return new NativeEngine(options)
+}
+
+class NativeEngine implements Engine {
+  readonly kind = "native"
+  readonly #addon: Addon
+  readonly #log: Log
+  readonly #threads: number
+  readonly #handle: Handle
+  readonly #events = new Events()
+  readonly #commands = new Commands()
+  readonly #doors = new Map<number, Door>()
+  /** What is remembered of a connection between an answer and its end, by thread and slot. */
+  readonly #known = new Map<number, Known>()
+  readonly #closed: InEveryThread
+  #closing: Promise<void> | undefined
+  #inBatch = false
+
+  constructor({ addon, log, threads = availableParallelism() }: NativeEngineOptions) {
+    this.#addon = addon
+    this.#log = log
+    this.#threads = Math.min(threads, THREADS_MAX)
+    this.#closed = new InEveryThread(this.#threads)
+    this.#handle = addon.open(this.#threads, this.#events.exchange, (bytes) => this.#take(bytes))
+  }
+
+  async listen(options: ListenOptions, decide: Decide): Promise<OpenListener> {
+    if (this.#closing) throw new FaultError(fault("BIND_REFUSED", "the engine is closed"))
+    const index = this.#freeIndex()
+    const asksAtAccept = options.ask === "accept" ? 1 : 0
+    const decideMs = milliseconds(options.decideDeadlineMs)
+    const port = this.#addon.listen(this.#handle, index, addressBytes(options.bind), decideMs, asksAtAccept)
+    if (port < 0) throw bindRefused(options, getSystemErrorName(port))
+    const bound = { address: options.bind.address, port }
+    const door = newDoor(options, decide, this.#threads)
+    this.#doors.set(index, door)
+    this.#addon.hold(this.#handle, 1)
+    return { bound, stop: () => this.#stop(index, door), drained: () => this.#drain(index, door) }
+  }
+
+  close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = this.#closed.promise.then(() => this.#addon.join(this.#handle))
+      this.#addon.hold(this.#handle, 1)
+      this.#tellThreads(COMMAND.close)
+    }
+    return this.#closing
+  }
+
+  #stop(index: number, door: Door): Promise<void> {
+    if (!door.stopping && !this.#closing) {
+      door.stopping = true
+      this.#tellThreads(COMMAND.stop, index)
+    }
+    return door.stopped.promise
+  }
+
+  #drain(index: number, door: Door): Promise<void> {
+    if (!door.drained && !this.#closing && this.#doors.get(index) === door) {
+      door.drained = new InEveryThread(this.#threads)
+      this.#tellThreads(COMMAND.drain, index)
+    }
+    return door.drained?.promise ?? Promise.resolve()
+  }
+
+  #tellThreads(command: number, listener = 0): void {
+    for (let thread = 0; thread < this.#threads; thread++) {
+      this.#commands.about(command, { connection: thread * 2 ** SLOT_BITS, generation: 0 }, listener)
+    }
+    if (!this.#inBatch) this.#flush()
+  }
+
+  #freeIndex(): number {
+    let index = 0
+    while (this.#doors.has(index)) index += 1
+    if (index < LISTENERS_MAX) return index
+    throw new FaultError(fault("BIND_REFUSED", `more than ${LISTENERS_MAX} listeners`))
+  }
+
+  #take(bytes: number): void {
+    this.#inBatch = true
+    this.#events.each(bytes, this.#look)
+    this.#inBatch = false
+    this.#flush()
+  }
+
+  readonly #look = (): void => {
+    const events = this.#events
+    switch (events.kind) {
+      case EVENT.asked:
+        return this.#asked()
+      case EVENT.ended:
+        return this.#ended({ how: events.how, durationMs: events.endedAfterMs })
+      case EVENT.adopted:
+        return this.#adopted()
+      case EVENT.stopped:
+        return this.#doors.get(events.listener)?.stopped.andOne()
+      case EVENT.drained:
+        return this.#drained(events.listener)
+      case EVENT.gone:
+        return this.#gone(events.listener)
+      case EVENT.full:
+        return this.#log.warn("no descriptors left: visitors turned away", { visitors: events.turnedAway })
+      case EVENT.closed:
+        return this.#closed.andOne()
+      default:
+        throw new Error(`the native engine told an event that we do not know: ${events.kind}`)
+    }
+  }
+
+  #asked(): void {
+    const { remote, local, received, finished, connection, generation, listener } = this.#events
+    const door = this.#doors.get(listener)
+    if (door) this.#answer({ connection, generation }, this.#decide(door, { remote, local, received, finished }))
+  }
+
+  #decide(door: Door, arrival: Arrival): Decision {
+    try {
+      return door.decide(arrival)
+    } catch (error) {
+      this.#log.error("deciding failed", { listener: door.options.name, detail: String(error) })
+      return { do: "reset", why: "deciding failed" }
+    }
+  }
+
+  #answer(id: ConnectionId, decision: Decision): void {
+    switch (decision.do) {
+      case "wait":
+        return this.#commands.about(COMMAND.wait, id)
+      case "answer":
+        return this.#commands.answer(id, decision.bytes)
+      case "reset":
+        return this.#commands.about(COMMAND.reset, id)
+      case "adopt":
+        this.#known.set(id.connection, { tag: undefined, adopted: decision.adopted })
+        return this.#commands.adopt(id, decision.skipBytes)
+      case "carry":
+        if (decision.signal?.aborted) this.#commands.about(COMMAND.cancel, id)
+        else this.#commands.carry(id, decision)
+        return this.#know(id, decision.tag, decision.signal)
+      default:
+        unreachable(decision)
+    }
+  }
+
+  #know(id: ConnectionId, tag: unknown, signal: AbortSignal | undefined): void {
+    if (!signal) return void this.#known.set(id.connection, { tag })
+    const cancel = (): void => {
+      this.#commands.about(COMMAND.cancel, id)
+      if (!this.#inBatch) this.#flush()
+    }
+    signal.addEventListener("abort", cancel, { once: true })
+    this.#known.set(id.connection, { tag, forget: () => signal.removeEventListener("abort", cancel) })
+  }
+
+  #ended({ how, durationMs }: Pick<Ended, "how" | "durationMs">): void {
+    const { listener, connection, remote, local, bytesToBackend, bytesToVisitor } = this.#events
+    const known = this.#forget(connection)
+    const door = this.#doors.get(listener)
+    if (!door) return
+    const ended = { remote, local: local.address, tag: known?.tag, bytesToBackend, bytesToVisitor, durationMs, how }
+    door.options.ended({ listener: door.options.name, ...ended })
+  }
+
+  #adopted(): void {
+    const { listener, connection, remote, local, descriptor, adoptedAfterMs } = this.#events
+    const known = this.#forget(connection)
+    const unread = Buffer.from(this.#events.unread) // a copy: the exchange is used again
+    const socket = new Socket({ fd: descriptor, allowHalfOpen: true, readable: true, writable: true })
+    if (unread.length > 0) socket.unshift(unread)
+    const door = this.#doors.get(listener)
+    if (!known?.adopted || !door) return void socket.destroy()
+    known.adopted(socket)
+    const nothing = { tag: undefined, bytesToBackend: 0, bytesToVisitor: 0 }
+    const ended = { remote, local: local.address, durationMs: adoptedAfterMs, how: "adopted", ...nothing } as const
+    door.options.ended({ listener: door.options.name, ...ended })
+  }
+
+  #forget(connection: number): Known | undefined {
+    const known = this.#known.get(connection)
+    if (!known) return undefined
+    this.#known.delete(connection)
+    known.forget?.()
+    return known
+  }
+
+  #drained(listener: number): void {
+    const door = this.#doors.get(listener)
+    door?.drained?.andOne()
+    if (door?.drained?.isDone) door.drained = undefined
+  }
+
+  #gone(listener: number): void {
+    const door = this.#doors.get(listener)
+    door?.gone.andOne()
+    if (!door?.gone.isDone) return
+    this.#doors.delete(listener)
+    if (this.#doors.size === 0 && !this.#closing) this.#addon.hold(this.#handle, 0)
+  }
+
+  #flush(): void {
+    this.#commands.flush((commands, bytes) => {
+      if (!this.#closed.isDone) this.#addon.post(this.#handle, commands, bytes)
+    })
+  }
+}
+
+/** Something that every thread has to say once. */
+class InEveryThread {
+  readonly #all = Promise.withResolvers<void>()
+  #threadsLeft: number
+
+  constructor(threads: number) {
+    this.#threadsLeft = threads
+  }
+
+  get promise(): Promise<void> {
+    return this.#all.promise
+  }
+
+  get isDone(): boolean {
+    return this.#threadsLeft === 0
+  }
+
+  andOne(): void {
+    this.#threadsLeft -= 1
+    if (this.#threadsLeft === 0) this.#all.resolve()
+  }
+}
+
+/** A listener, until every thread has forgotten it. */
+type Door = {
+  readonly options: ListenOptions
+  readonly decide: Decide
+  stopping: boolean
+  readonly stopped: InEveryThread
+  drained: InEveryThread | undefined
+  readonly gone: InEveryThread
+}
+
+function newDoor(options: ListenOptions, decide: Decide, threads: number): Door {
+  const inEveryThread = (): InEveryThread => new InEveryThread(threads)
+  return { options, decide, stopping: false, stopped: inEveryThread(), drained: undefined, gone: inEveryThread() }
+}
+
+type Known = {
+  readonly tag: unknown
+  readonly forget?: () => void
+  readonly adopted?: (socket: Socket) => void
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there already; stop it, or choose another port",
+  EACCES: "ports below 1024 need the right to bind them (CAP_NET_BIND_SERVICE)",
+  EADDRNOTAVAIL: "this machine does not have that address; add it to an interface",
+}
+
+function bindRefused({ name, bind }: ListenOptions, code: string): FaultError {
+  const remedy = REMEDIES[code] ?? "see bind(2)"
+  return new FaultError(fault("BIND_REFUSED", `${name}: cannot listen on ${endpointText(bind)}: ${code}; ${remedy}`))
+}

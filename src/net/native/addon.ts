@@ -1,0 +1,38 @@
+/** The compiled half of the native engine: where it lies, what it offers (native/engine.c), and why it may be missing. */
+import { existsSync } from "node:fs"
+import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
+
+/** An engine that was opened; only the addon looks inside. */
+export type Handle = { readonly __brand: "engine" }
+
+/** The functions of native/engine.c. Addresses are 18 bytes as in native/address.h. */
+export interface Addon {
+  /** Starts the threads. `events` is called when that many bytes of event records lie in `exchange`. */
+  open(threads: number, exchange: Uint8Array, events: (bytes: number) => void): Handle
+  /** The port, or a negative errno. */
+  listen(engine: Handle, listener: number, where: Uint8Array, decideDeadlineMs: number, asksAtAccept: 0 | 1): number
+  /** Carries out `bytes` of command records. */
+  post(engine: Handle, commands: Uint8Array, bytes: number): void
+  /** Whether the engine keeps the process alive. */
+  hold(engine: Handle, on: 0 | 1): void
+  /** Gives everything back, once every thread has said that it is gone. */
+  join(engine: Handle): void
+}
+
+export type LoadedAddon =
+  { readonly kind: "loaded"; readonly addon: Addon } | { readonly kind: "missing"; readonly why: string }
+
+/** Where `npm run native` puts it. */
+export const ADDON_FILE: string = fileURLToPath(new URL("../../../native/build/waypost-engine.node", import.meta.url))
+
+/** Loads the addon; a missing or broken one is an answer, not an error. */
+export function loadAddon(file: string = ADDON_FILE): LoadedAddon {
+  if (process.platform !== "linux") return { kind: "missing", why: `it is for Linux; this is ${process.platform}` }
+  if (!existsSync(file)) return { kind: "missing", why: "it is not built; `npm run native` builds it with a C compiler" }
+  try {
+    return { kind: "loaded", addon: createRequire(import.meta.url)(file) as Addon } // engine.c exports just these
+  } catch (error) {
+    return { kind: "missing", why: `it does not load: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
