@@ -4,11 +4,11 @@
  */
 import { createServer, type Server } from "node:net"
 import { systemClock, type Clock } from "../clock/clock.ts"
-import { fault, FaultError } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
-import { endpointText, type SocketAddress } from "../names/endpoint.ts"
+import type { SocketAddress } from "../names/endpoint.ts"
 import { isIpv6 } from "../names/ip-address.ts"
 import { takeAccepted } from "./accepted.ts"
+import { bindRefused } from "./bind-refused.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
 import { ReadBuffers } from "./read-buffers.ts"
@@ -92,7 +92,9 @@ class Listener implements OpenListener {
 function bind({ bind: { address, port }, name }: ListenOptions): Promise<Server> {
   const server = createServer({ allowHalfOpen: true, noDelay: true })
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(refusal(name, { address, port }, error)))
+    server.once("error", (error: NodeJS.ErrnoException) =>
+      reject(bindRefused(name, { address, port }, error.code ?? error.message, error)),
+    )
     // An IPv6 wildcard leaves the IPv4 one to a bind of its own.
     const options = { host: address, port, backlog: BACKLOG_CONNECTIONS, ipv6Only: isIpv6(address) }
     server.listen(options, () => {
@@ -100,17 +102,4 @@ function bind({ bind: { address, port }, name }: ListenOptions): Promise<Server>
       resolve(server)
     })
   })
-}
-
-function refusal(name: string, where: SocketAddress, error: NodeJS.ErrnoException): FaultError {
-  const remedy = REMEDIES[error.code ?? ""] ?? "see the system's message"
-  const detail = `${name}: cannot listen on ${endpointText(where)}: ${error.code ?? error.message} (${remedy})`
-  return new FaultError(fault("BIND_REFUSED", detail), { cause: error })
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there; `ss -ltnp` shows which",
-  EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE or a lower net.ipv4.ip_unprivileged_port_start",
-  EADDRNOTAVAIL: "no interface has this address",
-  EMFILE: "no descriptors are left; raise `ulimit -n`",
 }

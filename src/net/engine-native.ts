@@ -8,7 +8,7 @@ import { getSystemErrorName } from "node:util"
 import { fault, FaultError } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
-import { endpointText } from "../names/endpoint.ts"
+import { bindRefused } from "./bind-refused.ts"
 import type { Arrival, Decide, Decision, Ended, Engine, ListenOptions, OpenListener } from "./engine.ts"
 import type { Addon, Handle } from "./native/addon.ts"
 import { addressBytes, COMMAND, Commands, EVENT, Events, milliseconds, SLOT_BITS } from "./native/messages.ts"
@@ -59,7 +59,7 @@ class NativeEngine implements Engine {
     const asksAtAccept = options.ask === "accept" ? 1 : 0
     const decideMs = milliseconds(options.decideDeadlineMs)
     const port = this.#addon.listen(this.#handle, index, addressBytes(options.bind), decideMs, asksAtAccept)
-    if (port < 0) throw bindRefused(options, getSystemErrorName(port))
+    if (port < 0) throw bindRefused(options.name, options.bind, getSystemErrorName(port))
     const bound = { address: options.bind.address, port }
     const door = newDoor(options, decide, this.#threads)
     this.#doors.set(index, door)
@@ -276,15 +276,4 @@ type Known = {
   readonly tag: unknown
   readonly forget?: () => void
   readonly adopted?: (socket: Socket) => void
-}
-
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "another program listens there already; stop it, or choose another port",
-  EACCES: "ports below 1024 need the right to bind them (CAP_NET_BIND_SERVICE)",
-  EADDRNOTAVAIL: "this machine does not have that address; add it to an interface",
-}
-
-function bindRefused({ name, bind }: ListenOptions, code: string): FaultError {
-  const remedy = REMEDIES[code] ?? "see bind(2)"
-  return new FaultError(fault("BIND_REFUSED", `${name}: cannot listen on ${endpointText(bind)}: ${code}; ${remedy}`))
 }

@@ -1,5 +1,7 @@
 /** The engines that every test of passing bytes runs against. */
 import { javascriptEngine } from "../../src/net/engine-js.ts"
+import { nativeEngine } from "../../src/net/engine-native.ts"
+import { loadAddon } from "../../src/net/native/addon.ts"
 import type { Engine } from "../../src/net/engine.ts"
 import { silentLog, type Log } from "../../src/log/log.ts"
 
@@ -10,6 +12,9 @@ export type EngineUnderTest = {
   readonly adoptsFinished: boolean
 }
 
+const native = loadAddon()
+
+/** The native engine is among them where it is built (`npm run native`). */
 export const engines: readonly EngineUnderTest[] = [
   { name: "javascript", start: (log = silentLog) => javascriptEngine({ log }), adoptsFinished: true },
   {
@@ -17,4 +22,13 @@ export const engines: readonly EngineUnderTest[] = [
     start: (log = silentLog) => javascriptEngine({ log, bareHandles: false }),
     adoptsFinished: false,
   },
+  ...(native.kind === "missing"
+    ? []
+    : [
+        {
+          name: "native",
+          start: (log = silentLog) => nativeEngine({ addon: native.addon, log, threads: 2 }),
+          adoptsFinished: true,
+        },
+      ]),
 ]

@@ -29,7 +29,8 @@ export const ADDON_FILE: string = fileURLToPath(new URL("../../../native/build/w
 /** Loads the addon; a missing or broken one is an answer, not an error. */
 export function loadAddon(file: string = ADDON_FILE): LoadedAddon {
   if (process.platform !== "linux") return { kind: "missing", why: `it is for Linux; this is ${process.platform}` }
-  if (!existsSync(file)) return { kind: "missing", why: "it is not built; `npm run native` builds it with a C compiler" }
+  if (!existsSync(file))
+    return { kind: "missing", why: "it is not built; `npm run native` builds it with a C compiler" }
   try {
     return { kind: "loaded", addon: createRequire(import.meta.url)(file) as Addon } // engine.c exports just these
   } catch (error) {

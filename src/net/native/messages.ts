@@ -8,7 +8,17 @@ import type { SocketAddress } from "../../names/endpoint.ts"
 import type { Carry, EndedHow } from "../engine.ts"
 
 export const EVENT = { asked: 1, ended: 2, adopted: 3, stopped: 4, drained: 5, gone: 6, full: 7, closed: 8 } as const
-export const COMMAND = { wait: 1, carry: 2, answer: 3, reset: 4, adopt: 5, cancel: 6, stop: 8, drain: 9, close: 10 } as const
+export const COMMAND = {
+  wait: 1,
+  carry: 2,
+  answer: 3,
+  reset: 4,
+  adopt: 5,
+  cancel: 6,
+  stop: 8,
+  drain: 9,
+  close: 10,
+} as const
 
 /** `enum how` of messages.h. */
 export const ENDED_HOW = [
@@ -40,7 +50,7 @@ export class Events {
 
   /** Calls `look` for each record; this object then describes it. */
   each(bytes: number, look: () => void): void {
-    for (let next = 0; next < bytes; ) {
+    for (let next = 0; next < bytes;) {
       this.#at = next
       next += this.#u32(0)
       look()
