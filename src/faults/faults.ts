@@ -106,6 +106,13 @@ export const faults = {
   // HTTP
   HOST_UNKNOWN: { blame: "peer", http: 421, tell: "Nobody here answers for that host" },
   REQUEST_MALFORMED: { blame: "peer", http: 400, tell: "The request does not follow RFC 9112" },
+  REQUEST_SLOW: { blame: "peer", http: 408, tell: "The request did not arrive in time" },
+  HEADERS_TOO_LARGE: { blame: "peer", http: 431, tell: "The request's header fields are larger than we read" },
+  METHOD_REFUSED: { blame: "peer", http: 405, tell: "We do not carry that method" },
+  CODING_UNKNOWN: { blame: "peer", http: 501, tell: "We know no transfer coding but chunked" },
+  HTTP_VERSION: { blame: "peer", http: 505, tell: "We speak HTTP/1.1 and HTTP/1.0" },
+  WEB_LOOP: { blame: "operator", http: 508, tell: "The request has been here before: a loop" },
+  BACKEND_FAULTY: { blame: "friend", http: 502, tell: "The next host gave no valid answer" },
   // The program itself
   CONFIG_INVALID: { blame: "operator", tell: "The configuration has faults; nothing was changed" },
   BIND_REFUSED: { blame: "operator", tell: "The address or port could not be bound" },
