@@ -1,0 +1,41 @@
+/**
+ * What a box says to the verdicts that its relay shows it. The relay computes them from its own routes; the box does not
+ * take its word for the bytes, only for the intention: a relay that says it will read is turned away here, and one that
+ * says it will not and does is found by the self-probe.
+ */
+import * as z from "zod"
+import type { Promised } from "../route/route.ts"
+
+const shownSchema = z.array(
+  z.object({
+    friend: z.string(),
+    listener: z.string(),
+    mode: z.string(),
+    findings: z.object({ read: z.object({ level: z.enum(["no", "by-attack", "yes"]) }) }),
+  }),
+)
+
+/** One route as the relay describes it. */
+export type ShownVerdict = z.output<typeof shownSchema>[number]
+
+export type Shown =
+  | { readonly kind: "accepted"; readonly verdicts: readonly ShownVerdict[] }
+  | { readonly kind: "broken"; readonly routes: readonly string[] }
+  | { readonly kind: "unreadable" }
+
+/** Holds the relay's JSON against the owner's promise. What cannot be read breaks every promise. */
+export function acceptVerdicts(json: string, promise: Promised): Shown {
+  const read = shownSchema.safeParse(parsed(json))
+  if (!read.success) return { kind: "unreadable" }
+  const broken = promise === "sealed" ? read.data.filter(({ findings }) => findings.read.level === "yes") : []
+  if (broken.length === 0) return { kind: "accepted", verdicts: read.data }
+  return { kind: "broken", routes: broken.map(({ friend, listener }) => `${friend}/${listener}`) }
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * What the box serves through its tunnels: a name, and where at home it listens. A relay can ask for these names and
+ * for nothing else, so this table is the whole of what it can reach.
+ */
+import type { Duplex } from "node:stream"
+import type { BoxService } from "../config/box-config.ts"
+import type { Log } from "../log/log.ts"
+import { dial } from "../net/dial.ts"
+import { writeProxyHeader } from "../net/proxy-header/write.ts"
+import { splice } from "../net/splice.ts"
+import type { StreamRequest } from "../tunnel/wire.ts"
+
+/** Ours: services are at home, so what does not answer in this time is down. */
+const SERVICE_CONNECT_MS_MAX = 5_000
+
+export type Serve = (request: StreamRequest, opened: () => Duplex) => Promise<boolean>
+
+/**
+ * Connects to the service and splices until the connection ends; resolves at once to `false` when the table does not
+ * have it. Rejects with a `FaultError` when the service does not answer.
+ */
+export function servicesOf(services: ReadonlyMap<string, BoxService>, log: Log): Serve {
+  return async (request, opened) => {
+    const service = services.get(request.service)
+    if (!service) {
+      log.warn("service refused", { service: request.service, why: "not listed in this box's file" })
+      return false
+    }
+    const local = await dial(service.to, SERVICE_CONNECT_MS_MAX)
+    if (service.proxy !== "none")
+      local.write(writeProxyHeader(service.proxy, { ...request, alpn: onlyOne(request.alpn) }))
+    const { how, leftToRightBytes, rightToLeftBytes } = await splice(opened(), local)
+    log.info("served", { service: request.service, how, bytesIn: leftToRightBytes, bytesOut: rightToLeftBytes })
+    return true
+  }
+}
+
+/** The application protocol is known before the handshake only where one alone was offered. */
+function onlyOne(alpn: readonly string[]): string | undefined {
+  return alpn.length === 1 ? alpn[0] : undefined
+}

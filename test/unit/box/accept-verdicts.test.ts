@@ -1,0 +1,45 @@
+import { expect, test } from "@jest/globals"
+import { acceptVerdicts } from "../../../src/box/accept-verdicts.ts"
+import { readConfig } from "../../../src/config/read-config.ts"
+import { NOTHING_CHECKED } from "../../../src/policy/facts.ts"
+import { judge } from "../../../src/policy/judge.ts"
+
+/** What a relay shows for a friend with one sealed route, and with one that it reads if asked. */
+function shown(reading: boolean): string {
+  const read = readConfig(
+    `
+relay: { name: relay.bob.example }
+listeners:
+  https: { bind: "0.0.0.0:443", protocol: tls }
+  http: { bind: "0.0.0.0:80", protocol: http }
+  tunnel: { bind: "0.0.0.0:7443", protocol: tunnel }
+friends:
+  alice:
+    domains: [alice.example]
+    routes:
+      https: { mode: dedicated, to: box }
+      ${reading ? "http: { mode: peer, to: box }" : ""}
+`,
+    "relay.yaml",
+  )
+  if (read.kind === "faults") throw new Error(JSON.stringify(read.faults))
+  return JSON.stringify(
+    read.config.friends.flatMap(({ routes }) => routes.map((route) => judge(route, NOTHING_CHECKED))),
+  )
+}
+
+test("a sealed promise is kept by routes that the relay cannot read", () => {
+  expect(acceptVerdicts(shown(false), "sealed")).toMatchObject({ kind: "accepted", verdicts: [{ listener: "https" }] })
+})
+
+test("a sealed promise is broken by one route that the relay reads, and it is named", () => {
+  expect(acceptVerdicts(shown(true), "sealed")).toEqual({ kind: "broken", routes: ["alice/http"] })
+})
+
+test("without a promise the owner accepts what she was shown", () => {
+  expect(acceptVerdicts(shown(true), "none").kind).toBe("accepted")
+})
+
+test.each(["", "[", "{}", '[{"friend":"alice"}]'])("%j cannot be read, and so is not accepted", (json) => {
+  expect(acceptVerdicts(json, "none")).toEqual({ kind: "unreadable" })
+})
