@@ -1,4 +1,5 @@
 /** What leads to a route, from how the file describes friend and listener (docs/configuration.md, "How a route is found"). */
+import type { SocketAddress } from "../names/endpoint.ts"
 import type { HostPattern } from "../names/hostname.ts"
 import { isIpv6, type IpAddress } from "../names/ip-address.ts"
 import type { Match } from "../route/route.ts"
@@ -9,7 +10,9 @@ type MatchedFriend = {
   readonly domains: readonly HostPattern[]
   readonly addresses: readonly IpAddress[]
 }
-type MatchedListener = Pick<FileListener, "bind" | "protocol" | "friend" | "accept-proxy">
+type MatchedListener = Readonly<Pick<FileListener, "protocol" | "friend" | "accept-proxy">> & {
+  readonly bind: readonly SocketAddress[]
+}
 
 /** An own address and an own port go before every name; where there is one, mail senders need to name nobody. */
 export function matchesFor(

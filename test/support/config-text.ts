@@ -1,4 +1,4 @@
-/** The configuration that the design shows: every kind of listener, two friends, both modes. */
+/** Every kind of listener, two friends, both modes. */
 export const DESIGN_CONFIG = `relay:
   name: relay.bob.example
   state: ./state
@@ -24,6 +24,6 @@ friends:
     domains: [dave.example]
     routes:
       smtp:  { mode: peer, to: "mx.dave.example:25", recipients: [dave, postmaster] }
-      http:  { mode: peer, to: "10.0.0.9:8080", cache: true }
+      http:  { mode: peer, to: "10.0.0.9:8080", cache: false }
       https: { mode: dedicated, to: box }
 `
