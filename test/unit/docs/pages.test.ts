@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { faults, type FaultCode } from "../../../src/faults/faults.ts"
 import { WARNINGS, warningText, type WarningCode } from "../../../src/policy/warnings.ts"
+import { expectGolden } from "../../support/golden.ts"
 import { answerLine } from "../../support/fault-page.ts"
 import { sectionsOf } from "../../support/markdown.ts"
 
@@ -16,13 +17,16 @@ describe("docs/faults.md", () => {
     expect([...sections.keys()].toSorted()).toEqual(FAULT_CODES.toSorted())
   })
 
-  test.each(FAULT_CODES)("%s is told with the code's own answer", (code) => {
-    expect(sections.get(code)?.trimEnd().split("\n").at(-1)).toBe(answerLine(code))
+  test("ends every section with the code's own answer", () => {
+    const page = readFileSync("docs/faults.md", "utf8")
+    const told = FAULT_CODES.reduce((text, code) => withAnswer(text, code), page)
+    expectGolden("docs/faults.md", told)
   })
 
   test.each(FAULT_CODES)("%s says what happened, and what to do if it is ours to do", (code) => {
     const [first = ""] = (sections.get(code) ?? "").trim().split("\n\n")
     expect(first.length).toBeGreaterThan(40)
+    expect(sections.get(code)).toMatch(/\n\nWhose move: /)
     const { blame } = faults[code]
     if (blame === "operator") expect(first).toContain("**Remedy:**")
   })
@@ -52,6 +56,11 @@ describe("every page in docs/", () => {
     }
   })
 })
+
+/** The page with a section's last line as the code has it. */
+function withAnswer(page: string, code: FaultCode): string {
+  return page.replace(new RegExp(`(?<=^### ${code}\\n(?:(?!^#).*\\n)*?)Whose move: .*$`, "m"), () => answerLine(code))
+}
 
 function anchorsOf(file: string): readonly string[] {
   return [...readFileSync(file, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
