@@ -121,6 +121,8 @@ function childOf(node: unknown, step: string | number): Child | undefined {
   return undefined
 }
 
+/** Where a node begins; a value of which nothing is written has no place, and its key stands for it. */
 function startOf(node: unknown): number | undefined {
-  return (node as Node | undefined | null)?.range?.[0] // every parsed node has a range; anything else has none
+  const range = (node as Node | undefined | null)?.range // every parsed node has a range; anything else has none
+  return range && range[1] > range[0] ? range[0] : undefined
 }
