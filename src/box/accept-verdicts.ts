@@ -6,20 +6,28 @@
 import * as z from "zod"
 import type { Promised } from "../route/route.ts"
 
-const shownSchema = z.array(
-  z.object({
-    friend: z.string(),
-    listener: z.string(),
-    mode: z.string(),
-    findings: z.object({ read: z.object({ level: z.enum(["no", "by-attack", "yes"]) }) }),
-  }),
-)
+const verdictSchema = z.object({
+  friend: z.string(),
+  listener: z.string(),
+  mode: z.string(),
+  findings: z.object({ read: z.object({ level: z.enum(["no", "by-attack", "yes"]) }) }),
+})
 
+const shownSchema = z.object({
+  /** The relay's name: what DNS is to point at. */
+  relay: z.string(),
+  /** What the relay carries for this friend. */
+  domains: z.array(z.string()),
+  verdicts: z.array(verdictSchema),
+})
+
+/** What the relay says when a box attaches (docs/tunnel-protocol.md §2). */
+export type RelayShows = z.output<typeof shownSchema>
 /** One route as the relay describes it. */
-export type ShownVerdict = z.output<typeof shownSchema>[number]
+export type ShownVerdict = z.output<typeof verdictSchema>
 
 export type Shown =
-  | { readonly kind: "accepted"; readonly verdicts: readonly ShownVerdict[] }
+  | { readonly kind: "accepted"; readonly shows: RelayShows }
   | { readonly kind: "broken"; readonly routes: readonly string[] }
   | { readonly kind: "unreadable" }
 
@@ -27,9 +35,9 @@ export type Shown =
 export function acceptVerdicts(json: string, promise: Promised): Shown {
   const read = shownSchema.safeParse(parsed(json))
   if (!read.success) return { kind: "unreadable" }
-  const broken = promise === "sealed" ? read.data.filter(({ findings }) => findings.read.level === "yes") : []
-  if (broken.length === 0) return { kind: "accepted", verdicts: read.data }
-  return { kind: "broken", routes: broken.map(({ friend, listener }) => `${friend}/${listener}`) }
+  const readable = read.data.verdicts.filter(({ findings }) => findings.read.level === "yes")
+  if (promise === "none" || readable.length === 0) return { kind: "accepted", shows: read.data }
+  return { kind: "broken", routes: readable.map(({ friend, listener }) => `${friend}/${listener}`) }
 }
 
 function parsed(json: string): unknown {

@@ -7,7 +7,7 @@ import { endpointText } from "../names/endpoint.ts"
 import { hostname } from "../names/hostname.ts"
 import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
 import { pin } from "../tunnel/pin.ts"
-import { acceptVerdicts, type ShownVerdict } from "./accept-verdicts.ts"
+import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
 import { keepLinked, type Link, type LinkState } from "./link.ts"
 import { servicesOf } from "./services.ts"
 
@@ -24,8 +24,8 @@ export type BoxOptions = {
 export type RelayStatus = {
   readonly relay: string
   readonly link: LinkState
-  /** What the relay showed when the box attached last. */
-  readonly verdicts: readonly ShownVerdict[]
+  /** What the relay showed when the box attached last; `undefined` before that. */
+  readonly shows: RelayShows | undefined
 }
 
 export type Box = {
@@ -38,18 +38,18 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const identity = await boxIdentity(config.state, options.clock)
   const serve = servicesOf(config.services, options.log)
   const links = config.relays.map((relay) => {
-    let verdicts: readonly ShownVerdict[] = []
+    let shows: RelayShows | undefined
     const accepts = (json: string): boolean => {
       const shown = acceptVerdicts(json, config.promise)
-      if (shown.kind === "accepted") verdicts = shown.verdicts
+      if (shown.kind === "accepted") shows = shown.shows
       else options.log.error("verdicts refused", { relay: relay.name, ...refusal(shown) })
       return shown.kind === "accepted"
     }
     const link = linkTo(relay, { ...options, identity, serve, accepts })
-    return { relay: relay.name, link, verdicts: () => verdicts }
+    return { relay: relay.name, link, shows: () => shows }
   })
   return {
-    status: () => links.map(({ relay, link, verdicts }) => ({ relay, link: link.state(), verdicts: verdicts() })),
+    status: () => links.map(({ relay, link, shows }) => ({ relay, link: link.state(), shows: shows() })),
     stop: () => {
       for (const { link } of links) link.stop()
     },
@@ -89,9 +89,7 @@ function linkTo(relay: BoxRelay, { identity, serve, accepts, clock, log, dice, c
   })
 }
 
-function refusal(
-  shown: { readonly kind: "broken"; readonly routes: readonly string[] } | { readonly kind: "unreadable" },
-) {
+function refusal(shown: Exclude<Shown, { readonly kind: "accepted" }>) {
   return shown.kind === "broken"
     ? { why: "the promise is sealed, and the relay could read", routes: shown.routes.join(", ") }
     : { why: "they cannot be read" }

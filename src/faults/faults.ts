@@ -58,6 +58,15 @@ export const faults = {
     alert: "internal_error",
   },
   IDLE_TOO_LONG: { blame: "passes", tell: "Nothing was sent for too long" },
+  // Tunnels
+  BOX_AWAY: {
+    blame: "friend",
+    tell: "The friend's box is not attached",
+    smtp: "421 4.4.1",
+    http: 503,
+    alert: "internal_error",
+  },
+  TUNNEL_REFUSED: { blame: "operator", tell: "The relay did not let the box in" },
   // Admission
   TOO_MANY_FROM_SOURCE: { blame: "peer", tell: "Too many connections from your address", smtp: "421 4.7.0", http: 429 },
   TOO_MANY_FOR_FRIEND: { blame: "passes", tell: "Too many connections for this host", smtp: "421 4.3.2", http: 503 },

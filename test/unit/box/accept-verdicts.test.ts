@@ -23,13 +23,15 @@ friends:
     "relay.yaml",
   )
   if (read.kind === "faults") throw new Error(JSON.stringify(read.faults))
-  return JSON.stringify(
-    read.config.friends.flatMap(({ routes }) => routes.map((route) => judge(route, NOTHING_CHECKED))),
-  )
+  const verdicts = read.config.friends.flatMap(({ routes }) => routes.map((route) => judge(route, NOTHING_CHECKED)))
+  return JSON.stringify({ relay: "relay.bob.example", domains: ["alice.example"], verdicts })
 }
 
 test("a sealed promise is kept by routes that the relay cannot read", () => {
-  expect(acceptVerdicts(shown(false), "sealed")).toMatchObject({ kind: "accepted", verdicts: [{ listener: "https" }] })
+  expect(acceptVerdicts(shown(false), "sealed")).toMatchObject({
+    kind: "accepted",
+    shows: { verdicts: [{ listener: "https" }] },
+  })
 })
 
 test("a sealed promise is broken by one route that the relay reads, and it is named", () => {
@@ -40,6 +42,6 @@ test("without a promise the owner accepts what she was shown", () => {
   expect(acceptVerdicts(shown(true), "none").kind).toBe("accepted")
 })
 
-test.each(["", "[", "{}", '[{"friend":"alice"}]'])("%j cannot be read, and so is not accepted", (json) => {
+test.each(["", "[", "{}", '{"verdicts":[{"friend":"alice"}]}'])("%j cannot be read, and so is not accepted", (json) => {
   expect(acceptVerdicts(json, "none")).toEqual({ kind: "unreadable" })
 })

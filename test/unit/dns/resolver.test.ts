@@ -22,9 +22,6 @@ async function nameServer(
   const udp = createSocket("udp4", (query, from) => {
     for (const answer of overUdp(query)) udp.send(answer, from.port, from.address)
   })
-  udp.bind(0, "127.0.0.1")
-  await once(udp, "listening")
-  const { port } = udp.address()
   const tcp = createServer((socket) => {
     socket.on("error", () => {})
     socket.once("data", (framed: Buffer) => {
@@ -33,8 +30,11 @@ async function nameServer(
       socket.write(length)
       socket.end(answer)
     })
-  }).listen(port, "127.0.0.1")
+  }).listen(0, "127.0.0.1")
   await once(tcp, "listening")
+  const { port } = tcp.address() as { port: number }
+  udp.bind(port, "127.0.0.1")
+  await once(udp, "listening")
   closers.push(
     () => udp.close(),
     () => tcp.close(),

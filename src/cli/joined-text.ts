@@ -1,0 +1,51 @@
+/** What `waypost join` tells the owner: what is served, what to publish in DNS, and who will be able to read what. */
+import type { RelayShows } from "../box/accept-verdicts.ts"
+import { coloured, type Mood } from "./terminal.ts"
+
+export type Joined = { readonly file: string; readonly shows: RelayShows; readonly services: readonly string[] }
+
+const LEVELS = {
+  no: { mood: "good", words: "cannot read it" },
+  "by-attack": { mood: "careful", words: "cannot read it without an attack" },
+  yes: { mood: "bad", words: "can read it" },
+} as const satisfies Record<string, { mood: Mood; words: string }>
+
+export function joinedText({ file, shows, services }: Joined): string {
+  return [
+    `${coloured("title", `Joined ${shows.relay}.`)} Written to ${file}.`,
+    "",
+    services.length > 0
+      ? `Served through it: ${services.join(", ")}.`
+      : `Nothing is served yet: add lines under "services" in ${file}.`,
+    "",
+    "Publish these, then visitors come through the relay:",
+    ...dnsRecords(shows).map((record) => `  ${record}`),
+    "",
+    `Who will be able to read what passes through ${shows.relay}:`,
+    ...shows.verdicts.map(({ listener, mode, findings: { read } }) => {
+      const { mood, words } = LEVELS[read.level]
+      return `  ${listener} (${mode}): the relay's operator ${coloured(mood, words)}`
+    }),
+    '"waypost explain WP101" and its neighbours say more.',
+  ].join("\n")
+}
+
+/** One for the web and one for mail, for each domain that the relay carries. */
+function dnsRecords({ relay, domains, verdicts }: RelayShows): readonly string[] {
+  const mail = verdicts.some(({ listener }) => listener.startsWith("smtp"))
+  const names = domains.filter((domain) => !domain.startsWith("*."))
+  return domains.length === 0
+    ? ["(the relay carries no domain for you, only addresses or ports)"]
+    : [
+        ...domains.map(
+          (domain) =>
+            `${domain}.  the addresses of ${relay} (A and AAAA${isApex(domain, names) ? "" : `, or CNAME ${relay}.`})`,
+        ),
+        ...(mail ? names.map((domain) => `${domain}.  MX 10 ${relay}.`) : []),
+      ]
+}
+
+/** A zone's own name cannot be an alias (RFC 1034 §3.6.2); of a wildcard and its parent, the parent is the zone. */
+function isApex(domain: string, names: readonly string[]): boolean {
+  return names.includes(domain)
+}

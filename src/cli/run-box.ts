@@ -1,0 +1,47 @@
+/** Runs a box until it is told to stop, and keeps its status where `waypost box status` finds it. */
+import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { startBox, type Box, type RelayStatus } from "../box/box.ts"
+import { systemClock } from "../clock/clock.ts"
+import type { BoxConfig } from "../config/box-config.ts"
+import type { Log } from "../log/log.ts"
+import { fired } from "./stop-signal.ts"
+
+/** Ours: how old a status may be before it is taken for that of a box that no longer runs. */
+export const STATUS_FRESH_MS = 15_000
+const STATUS_EVERY_MS = 5_000
+
+export type SavedStatus = { readonly at: number; readonly relays: readonly RelayStatus[] }
+
+export async function runBox(config: BoxConfig, log: Log, stop: AbortSignal): Promise<void> {
+  await mkdir(config.state, { recursive: true, mode: 0o700 })
+  const box = await startBox(config, { clock: systemClock, log, dice: Math.random })
+  const saving = setInterval(() => void save(config, box, log), STATUS_EVERY_MS)
+  await save(config, box, log)
+  await fired(stop)
+  clearInterval(saving)
+  box.stop()
+  await save(config, box, log)
+}
+
+/** What the running box said last; `undefined` if none has run here. */
+export async function savedStatus(config: BoxConfig): Promise<SavedStatus | undefined> {
+  try {
+    return JSON.parse(await readFile(statusFile(config), "utf8")) as SavedStatus // our own file
+  } catch {
+    return undefined // missing, or being written this very moment
+  }
+}
+
+async function save(config: BoxConfig, box: Box, log: Log): Promise<void> {
+  const status: SavedStatus = { at: systemClock.now(), relays: box.status() }
+  try {
+    await writeFile(statusFile(config), JSON.stringify(status), { mode: 0o600 })
+  } catch (error) {
+    log.warn("status not saved", { why: String(error) })
+  }
+}
+
+function statusFile({ state }: BoxConfig): string {
+  return join(state, "status.json")
+}

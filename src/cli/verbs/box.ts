@@ -1,0 +1,42 @@
+import { describeLink } from "../../box/link.ts"
+import { systemClock } from "../../clock/clock.ts"
+import { BOX_FILE, loadBoxFile } from "../box-file.ts"
+import { EXIT } from "../exit-code.ts"
+import { programLog } from "../program-log.ts"
+import { runBox, savedStatus, STATUS_FRESH_MS, type SavedStatus } from "../run-box.ts"
+import { stopSignal } from "../stop-signal.ts"
+import { columns, say, sayJson } from "../terminal.ts"
+import { textTable } from "../text-table.ts"
+import { JSON_OUTPUT, verb } from "../verb.ts"
+
+/** `waypost box -c FILE` runs a box; `waypost box status` says how its tunnels are. */
+export const box = verb({
+  synopsis: "box [action]",
+  does: "run the box at home, or show how its tunnels are",
+  options: {
+    action: { choices: ["run", "status"] as const, default: "run" as const, describe: "what to do" },
+    config: BOX_FILE,
+    json: JSON_OUTPUT,
+  },
+  examples: [["waypost box status", "exit code 1: no tunnel is up"]],
+  run: async ({ action, config: file, json }) => {
+    const config = await loadBoxFile(file)
+    if (action === "run") {
+      await runBox(config, programLog(), stopSignal())
+      return EXIT.fine
+    }
+    const status = await savedStatus(config)
+    const running = status !== undefined && systemClock.now() - status.at < STATUS_FRESH_MS
+    if (json) sayJson({ running, relays: status?.relays ?? [] })
+    else say(running ? statusText(status) : "No box runs with this file.")
+    return running && status.relays.some(({ link }) => link.at === "up") ? EXIT.fine : EXIT.failed
+  },
+})
+
+function statusText({ relays }: SavedStatus): string {
+  const now = systemClock.now()
+  return textTable(
+    relays.map(({ relay, link }) => [relay, describeLink(link, now)]),
+    columns(),
+  )
+}
