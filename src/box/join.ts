@@ -65,3 +65,5 @@ export function withRelay(
   document.setIn(["relays", relay.name], { at: relay.at.map(endpointText), key: relay.key })
   return document.toString()
 }
+
+export { readInvitation } from "../tunnel/invitation.ts"
