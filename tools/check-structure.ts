@@ -17,6 +17,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   policy: ["names", "faults", "route"],
   net: ["bytes", "names", "faults", "clock", "log"],
   store: ["names", "faults", "clock", "log", "bytes", "files"],
+  prelude: ["bytes", "names", "faults"],
   sni: ["bytes", "names", "faults"],
   dns: ["bytes", "names", "faults", "clock", "log", "net"],
   cert: ["bytes", "names", "faults", "clock", "log", "files"],
@@ -35,6 +36,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "net",
     "store",
     "sni",
+    "prelude",
     "dns",
     "cert",
     "smtp",
@@ -64,8 +66,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Modules that own sockets and servers: only these folders may import them. */
 const SOCKET_MODULES = /^(node:)?(net|tls|http|https|http2|dgram)$/
 const MAY_OPEN_SOCKETS = new Set(["net", "smtp", "http", "tunnel", "relay", "lab"])
-/** What could decrypt; `sni` must stay without. */
+/** What could decrypt; what looks at dedicated connections must stay without. */
 const CRYPTO_MODULES = /^(node:)?(crypto|tls|https)$/
+const MUST_NOT_DECRYPT = new Set(["sni", "prelude"])
 
 type Breach = { readonly from: string; readonly to: string; readonly why: string }
 
@@ -98,7 +101,7 @@ function crossing(folder: string, to: string): string | undefined {
 function misuse(folder: string, asked: string): string | undefined {
   if (asked === "yargs" && folder !== "cli") return "yargs is for cli only"
   if (SOCKET_MODULES.test(asked) && !MAY_OPEN_SOCKETS.has(folder)) return `${folder} may not own sockets`
-  if (folder === "sni" && CRYPTO_MODULES.test(asked)) return "sni must not be able to decrypt"
+  if (MUST_NOT_DECRYPT.has(folder) && CRYPTO_MODULES.test(asked)) return `${folder} must not be able to decrypt`
   return undefined
 }
 

@@ -47,6 +47,17 @@ export const faults = {
   // PROXY protocol
   PROXY_MALFORMED: { blame: "peer", tell: "The PROXY header does not follow its specification" },
   PROXY_MISSING: { blame: "peer", tell: "This listener expects a PROXY header from that address" },
+  // Before STARTTLS
+  NEEDS_TLS: { blame: "peer", smtp: "530 5.7.0", tell: "Must issue a STARTTLS command first" },
+  OTHER_PROTOCOL: { blame: "peer", smtp: "554 5.5.0", tell: "That is not the protocol spoken here" },
+  PRELUDE_TOO_LONG: { blame: "peer", smtp: "421 4.7.0", tell: "Too much was said before TLS" },
+  HOME_MALFORMED: { blame: "friend", smtp: "451 4.5.0", tell: "The next host does not follow its protocol" },
+  HOME_WITHOUT_TLS: { blame: "friend", smtp: "451 4.7.4", tell: "The next host does not begin TLS" },
+  HOME_WITHOUT_XCLIENT: {
+    blame: "friend",
+    smtp: "451 4.5.0",
+    tell: "The next host does not take the client's address",
+  },
   // Carrying
   NO_ROUTE: { blame: "operator", tell: "No route leads from here", http: 421 },
   BACKEND_REFUSES: { blame: "friend", tell: "The next host refuses connections", http: 502, alert: "internal_error" },
