@@ -5,7 +5,7 @@
 import { describe, test } from "@jest/globals"
 import { judge, PACKAGES, type Judge } from "./installed.ts"
 
-export type { Judge } from "./installed.ts"
+export { judgePath, type Judge } from "./installed.ts"
 
 /** Registers `tests` if every named program is here; otherwise one skipped test that names what is missing. */
 export function withJudges(names: readonly Judge[], tests: () => void): void {
