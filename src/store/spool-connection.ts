@@ -88,8 +88,10 @@ function prepare(database: DatabaseSync) {
     numberOf: sql("SELECT number FROM message WHERE id = ?"),
     messageById: sql("SELECT * FROM message WHERE id = ?"),
     messageByNumber: sql("SELECT * FROM message WHERE number = ?"),
-    allMessages: sql("SELECT * FROM message ORDER BY number"),
-    messagesOf: sql("SELECT * FROM message WHERE friend = ? ORDER BY number"),
+    messagesAfter: {
+      all: sql("SELECT * FROM message WHERE number > ? ORDER BY number LIMIT ?"),
+      of: sql("SELECT * FROM message WHERE number > ? AND friend = ? ORDER BY number LIMIT ?"),
+    },
     removeMessage: sql("DELETE FROM message WHERE number = ?"),
     addRecipient: sql(
       `INSERT INTO recipient (message, position, friend, address, notify, orcpt, state, due_at, tries)
@@ -105,7 +107,7 @@ function prepare(database: DatabaseSync) {
     wake: sql("UPDATE recipient SET due_at = ? WHERE friend = ? AND due_at > ?"),
     dueOf: sql("SELECT message, due_at FROM recipient WHERE friend = ? AND due_at <= ? ORDER BY due_at"),
     firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),
-    friends: sql("SELECT name FROM friend"),
+    friends: sql("SELECT name FROM friend WHERE messages > 0"),
     usage: sql("SELECT messages, bytes FROM friend WHERE name = ?"),
     addUsage: sql(
       `INSERT INTO friend VALUES (?, 1, ?)

@@ -128,10 +128,14 @@ export class SpoolDatabase {
     return this.#message(this.#open().statements.messageById.get(id))
   }
 
-  list(friend: string | undefined): KeptMessage[] {
+  /** One page of the messages, in the order in which they came, and where the next page begins. */
+  list(friend: string | undefined, after: number): { messages: KeptMessage[]; next: number | undefined } {
     const { statements } = this.#open()
-    const rows = friend === undefined ? statements.allMessages.all() : statements.messagesOf.all(friend)
-    return rows.flatMap((row) => this.#message(row) ?? [])
+    const { all, of } = statements.messagesAfter
+    const rows = friend === undefined ? all.all(after, PAGE_MESSAGES) : of.all(after, friend, PAGE_MESSAGES)
+    const messages = rows.flatMap((row) => this.#message(row) ?? [])
+    const last = rows.length === PAGE_MESSAGES ? rows.at(-1) : undefined
+    return { messages, next: last && Number(last["number"]) }
   }
 
   /** One piece of content and how many there are; `undefined` if the message is gone. */
@@ -292,6 +296,8 @@ export class SpoolDatabase {
   }
 }
 
+/** Ours: messages listed before other calls get their turn. */
+const PAGE_MESSAGES = 500
 /** Ours: how old the answer to "how much room is left" may be. Far less than the reserve is written in this time. */
 const ROOM_ASKED_EVERY_MS = 250
 /** One friend's messages that are due, oldest attempt first; several recipients of a message count once. */

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto"
 import type { Instant } from "../clock/clock.ts"
 import { FaultError, fault } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
+import type { SpoolDatabase } from "./spool-database.ts"
 import { DatabaseThread } from "./spool-thread.ts"
 import type { Draft, Envelope, KeptMessage, MessageId, Outcome, Spool } from "./spool.ts"
 
@@ -60,8 +61,15 @@ class SqliteSpool implements Spool {
     return this.#thread.call("find", id)
   }
 
-  list(friend?: string): Promise<readonly KeptMessage[]> {
-    return this.#thread.call("list", friend)
+  /** In pages, so that a long queue does not make mail wait that is coming in. */
+  async list(friend?: string): Promise<readonly KeptMessage[]> {
+    const messages: KeptMessage[] = []
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const page: ReturnType<SpoolDatabase["list"]> = await this.#thread.call("list", friend, after)
+      messages.push(...page.messages)
+      after = page.next
+    }
+    return messages
   }
 
   async *content(id: MessageId): AsyncGenerator<Uint8Array> {

@@ -27,8 +27,11 @@ export function mailRoute(friend: string, recipients: Recipients): Route {
   return { friend, listener: "smtp", protocol: "smtp", matches: [], carry, to }
 }
 
+/** `from`: whom every connection is said to come from, as a PROXY header may; its own address if not given. */
+type HostOptions = { readonly from?: IpAddress }
+
 /** Bob's relay, with a spool of its own unless one is given. */
-export async function startMailHost(different: Partial<MailServerOptions> = {}): Promise<MailHost> {
+export async function startMailHost(different: Partial<MailServerOptions> & HostOptions = {}): Promise<MailHost> {
   const own = different.spool ? undefined : await temporarySpool()
   const spool = different.spool ?? (own?.spool as Spool)
   const server = mailServer({
@@ -41,8 +44,11 @@ export async function startMailHost(different: Partial<MailServerOptions> = {}):
     ...different,
     spool,
   })
-  const listener = createServer((socket) => {
-    const remote = { address: ipAddress(socket.remoteAddress ?? "") as IpAddress, port: socket.remotePort ?? 0 }
+  const listener = createServer({ allowHalfOpen: true }, (socket) => {
+    const remote = {
+      address: different.from ?? (ipAddress(socket.remoteAddress ?? "") as IpAddress),
+      port: socket.remotePort ?? 0,
+    }
     const local = { address: ipAddress(socket.localAddress ?? "") as IpAddress, port: socket.localPort ?? 0 }
     server.accept(socket, { listener: "smtp", remote, local })
   }).listen(0, "127.0.0.1")
@@ -127,6 +133,11 @@ export class SmtpClient {
     this.#socket = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
     await once(this.#socket, "secureConnect")
     this.#listen()
+  }
+
+  /** Will send nothing more, and still listens. */
+  finishes(): void {
+    this.#socket.end()
   }
 
   hangsUp(): void {

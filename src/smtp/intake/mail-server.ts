@@ -30,6 +30,8 @@ export type MailServerOptions = {
 }
 
 export interface MailServer {
+  /** How many connections are open. */
+  readonly sessions: number
   /** Takes over a connection of which nothing was read yet, or whose first bytes were put back. */
   accept(socket: Socket, arrival: Arrival): void
   /** New connections and waiting sessions get 421; a message that is coming in still gets its answer. Resolves when all are gone. */
@@ -80,12 +82,17 @@ class LibraryMailServer implements MailServer {
     }
   }
 
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
   accept(socket: Socket, arrival: Arrival): void {
     if (this.#stopped) {
       socket.on("error", () => {}) // whoever was refused may go as they like
       socket.end(`${kindOf("STOPPING").smtp} ${kindOf("STOPPING").tell}\r\n`)
       return
     }
+    socket.allowHalfOpen = true // who has finished sending still waits for the answer (RFC 9293 §3.6.1)
     const gone = (): void => this.#left(session)
     const session = new MailSession(this.#library, socket, { intake: this.#intake, arrival, gone })
     this.#sessions.add(session)

@@ -81,6 +81,7 @@ export class MailSession extends SMTPConnection {
   override _createParser(): CommandStream {
     const stream = new CommandStream((code) => this.#refuseAndClose(fault(code, "in a command")))
     stream.oncommand = (command, done = () => {}) => this._onCommand(command, done)
+    stream.on("finish", () => this.close()) // the client will send nothing more, and everything has its answer
     stream.on("error", (error) => this.#refuseAndClose(fault("SPOOL_FAILED", error.message)))
     return stream
   }
@@ -104,9 +105,14 @@ export class MailSession extends SMTPConnection {
     return context && ENHANCED_CODE.test(context) ? context : super._getEnhancedStatusCode(code, context)
   }
 
+  /** The one place that writes. The library's says nothing more to a client who has finished sending. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
     if (code >= 400) this.#errors += 1
-    super.send(code, data, context)
+    const enhanced = this._getEnhancedStatusCode(code, context)
+    const reply = replyText(code, enhanced, Array.isArray(data) ? data : [data ?? ""])
+    // During the TLS handshake a reply in clear would land in the middle of it.
+    if (!this._upgrading && this._socket.writable) this._socket.write(reply)
+    if (code === 421) this.close()
   }
 
   /** Called at EHLO, HELO, RSET and after STARTTLS. */
@@ -216,7 +222,7 @@ export class MailSession extends SMTPConnection {
     else this.#refuse(answer.why)
   }
 
-  /** With 421 the library closes the connection by itself. */
+  /** With 421 the connection is closed. */
   #refuse({ code, detail }: Fault): void {
     const { smtp = "451 4.3.0", tell } = kindOf(code)
     const [reply = "", enhanced] = smtp.split(" ")
@@ -256,6 +262,15 @@ export class MailSession extends SMTPConnection {
     const client = { address: this.#arrival.remote.address, helo, tls }
     return { client, extended: this.openingCommand === "EHLO", cipher }
   }
+}
+
+/** RFC 5321 §4.2.1 and RFC 2034 §4: every line has both codes. A control character could make two replies of one. */
+function replyText(code: number, enhanced: string, lines: readonly string[]): string {
+  const prefix = enhanced === "" ? "" : `${enhanced} `
+  const last = lines.length - 1
+  // eslint-disable-next-line no-control-regex
+  const texts = lines.map((line) => `${prefix}${line.replace(/[\u0000-\u001f\u007f]/g, " ")}`)
+  return texts.map((text, index) => `${code}${index < last ? "-" : " "}${text}\r\n`).join("")
 }
 
 /** What a stranger wrote goes into the log quoted, and never into a reply. */

@@ -74,6 +74,15 @@ describe("a message that was committed", () => {
     expect(await kept.spool.usage("dave")).toEqual({ messages: 200, bytes: contents.join("").length })
   })
 
+  test("is listed, also when there are more than fit on a page", async () => {
+    await using kept = await temporarySpool()
+    const ids = await Promise.all(
+      Array.from({ length: 1100 }, (_, i) => keep(kept.spool, "", { friend: i % 2 === 0 ? "dave" : "alice" })),
+    )
+    expect((await kept.spool.list()).map(({ id }) => id)).toEqual(ids)
+    expect((await kept.spool.list("alice")).map(({ id }) => id)).toEqual(ids.filter((_, i) => i % 2 === 1))
+  })
+
   test("gives its header up to the empty line, in whole lines", async () => {
     await using kept = await temporarySpool()
     const id = await keep(kept.spool, "A: 1\r\nB: 2\r\n\r\nbody\r\n")

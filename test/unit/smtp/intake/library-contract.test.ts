@@ -165,10 +165,21 @@ test("send: every reply goes through it, whatever made it", async () => {
   }
 })
 
-test("send: 421 closes the connection", async () => {
+test("send: the library's is silent once the client has finished sending, which is why we replace it", async () => {
   using client = await SmtpClient.greeted((listener.address() as AddressInfo).port)
-  last.send(421, "bye")
-  expect(await client.repliesUntilClosed()).toEqual(["421 4.4.2 bye"])
+  last._socket.allowHalfOpen = true
+  client.finishes()
+  while (last._socket.readyState === "open") await new Promise((resolve) => setTimeout(resolve, 5))
+  last.send(250, "not heard")
+  last._socket.end()
+  expect(await client.repliesUntilClosed()).toEqual([])
+})
+
+test("_upgrading: it is set while the TLS handshake runs, when nothing may be written", async () => {
+  using client = await SmtpClient.greeted((listener.address() as AddressInfo).port)
+  expect(last._upgrading).toBe(false)
+  expect(await client.says("STARTTLS")).toMatch(/^220 /)
+  expect(last._upgrading).toBe(true)
 })
 
 test("_getEnhancedStatusCode: send asks it, and what it returns stands in the reply once", async () => {

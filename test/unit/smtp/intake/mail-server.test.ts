@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "@jest/globals"
 import { fault, FaultError } from "../../../../src/faults/faults.ts"
+import { ipAddress, type IpAddress } from "../../../../src/names/ip-address.ts"
 import { REFUSED_BYTES_MAX } from "../../../../src/smtp/intake/incoming-message.ts"
 import { STOP_MS_MAX } from "../../../../src/smtp/intake/mail-server.ts"
 import { GRACE_MS } from "../../../../src/smtp/intake/pace.ts"
@@ -104,6 +105,25 @@ describe("a message for a friend", () => {
     for (let at = 0; at < sent.length; at += 10_007) carol.sends(sent.subarray(at, at + 10_007))
     expect(await carol.reply()).toEqual(KEPT)
     expect(await onlyMessage(bob.spool)).toBe(lines.map((line) => `${line}\r\n`).join(""))
+  })
+
+  test("from a client who has finished sending still gets its answers", async () => {
+    await using bob = await startMailHost()
+    using carol = await SmtpClient.greeted(bob.port)
+    await carol.says(MAIL, RCPT, "DATA")
+    carol.sends("x\r\n.\r\nNOOP\r\n")
+    carol.finishes()
+    expect(await carol.repliesUntilClosed()).toEqual([KEPT, "250 2.0.0 OK"])
+  })
+
+  test("is the true client's, whoever the connection comes from", async () => {
+    await using bob = await startMailHost({ from: ipAddress("2001:db8::7") as IpAddress })
+    using carol = await SmtpClient.connect(bob.port)
+    expect(await carol.says("EHLO mx.sender.example")).toContain("greets [IPv6:2001:db8::7]\n")
+    await carol.says(MAIL, RCPT, "DATA", "x\r\n.")
+    const [message] = await bob.spool.list()
+    expect(message?.client.address).toBe("2001:db8::7")
+    expect(message && String(await contentOf(bob.spool, message.id))).toContain("([IPv6:2001:db8::7])\r\n")
   })
 
   test("from an old client is received with SMTP", async () => {
@@ -517,6 +537,21 @@ describe("the end", () => {
     await stopped
     expect(await carol.reply()).toBe("closed")
     expect(await bob.spool.list()).toEqual([])
+  })
+
+  test.each([
+    ["hangs up", (client: SmtpClient) => client.hangsUp()],
+    ["has finished sending", (client: SmtpClient) => client.finishes()],
+    ["says QUIT", (client: SmtpClient) => client.sends("QUIT\r\n")],
+  ])("of a session comes when the client %s, in clear and over TLS", async (_how, leaves) => {
+    await using bob = await startMailHost({ tls: await keyPair("relay.bob.example") })
+    using carol = await SmtpClient.greeted(bob.port)
+    using dora = await SmtpClient.greeted(bob.port)
+    await dora.startTls()
+    expect(await dora.says("EHLO mx.sender.example")).toMatch(/^250/)
+    expect(bob.server.sessions).toBe(2)
+    for (const client of [carol, dora]) leaves(client)
+    while (bob.server.sessions > 0) await new Promise((resolve) => setTimeout(resolve, 5))
   })
 
   test("of a session comes after an hour", async () => {
