@@ -1,5 +1,5 @@
 /** A configuration's assessment for people: the table, the warnings it calls for, and promises that are broken. */
-import { brokenPromiseSentence, personName } from "../policy/sentences.ts"
+import { brokenPromiseSentence, personName, TABLE_LEGEND } from "../policy/sentences.ts"
 import { verdictTable } from "../policy/verdict-table.ts"
 import { warningText, type WarningCode } from "../policy/warnings.ts"
 import type { Verdict } from "../policy/verdict.ts"
@@ -18,6 +18,7 @@ export function assessmentText({ verdicts, broken }: Assessment, widthChars: num
   )
   const parts = [
     verdictTable(verdicts, widthChars).map(colouredLevels).join("\n"),
+    coloured("quiet", wrapped(TABLE_LEGEND, widthChars).join("\n")),
     warningsText(verdicts, widthChars),
     ...sentences.map((sentence) => coloured("bad", wrapped(sentence, widthChars).join("\n"))),
   ]

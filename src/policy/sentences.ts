@@ -14,6 +14,11 @@ export function sentencesFor(verdict: Verdict, operator: string, owner: string):
   return POWERS.map((power) => sentence(verdict, verdict.findings[power], { operator, owner }))
 }
 
+/** What the words of a table of verdicts mean. */
+export const TABLE_LEGEND =
+  "YES: simply so. attack: not by running the relay as configured, but by misusing its place. ~: for some of what passes. " +
+  "A defence that was not checked is not assumed."
+
 /** "Alice was promised that no route lets Bob read, but alice/http does: …" */
 export function brokenPromiseSentence(broken: BrokenPromise, { operator, owner }: People): string {
   const because = REASON_WORDS[broken.finding.because]({ operator, owner })

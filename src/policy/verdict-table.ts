@@ -22,8 +22,8 @@ const POWER_HEADINGS: Readonly<Record<Power, string>> = {
   change: "change",
   impersonate: "pose",
   keep: "keep",
-  metadata: "see who",
-  "cut-off": "cut off",
+  metadata: "see",
+  "cut-off": "cut",
 }
 
 const HEADINGS: readonly string[] = ["route", "mode", ...POWERS.map((power) => POWER_HEADINGS[power]), "warnings"]

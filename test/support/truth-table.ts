@@ -97,7 +97,7 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
 
 /** The table as Markdown, as it stands in docs/threat-model.md. */
 export function truthTableMarkdown(): string {
-  const heading = ["mode", "read", "change", "pose", "keep", "see who", "cut off", "warnings", "proven by"]
+  const heading = ["mode", "read", "change", "pose", "keep", "see", "cut", "warnings", "proven by"]
   const rows = TRUTH_ROWS.map(({ title, chapter, verdict }) => [
     title,
     ...POWERS.map((power) => levelWord(verdict.findings[power])),

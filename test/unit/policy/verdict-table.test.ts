@@ -11,10 +11,10 @@ const verdicts = [
 
 test("a table has a row for each route and a word for each power", () => {
   expect(verdictTable(verdicts, 100)).toEqual([
-    "route        mode       read  change  pose    keep  see who  cut off  warnings",
-    "alice/https  dedicated  no    no      attack  no    YES      YES      WP104",
-    "dave/smtp    peer mail  YES   YES     YES     YES   YES      YES      WP101 WP103",
-    "erin/smtp    dedicated  ~YES  ~YES    ~YES    ~YES  YES      YES      WP101 WP103",
+    "route        mode       read  change  pose    keep  see  cut  warnings",
+    "alice/https  dedicated  no    no      attack  no    YES  YES  WP104",
+    "dave/smtp    peer mail  YES   YES     YES     YES   YES  YES  WP101 WP103",
+    "erin/smtp    dedicated  ~YES  ~YES    ~YES    ~YES  YES  YES  WP101 WP103",
   ])
 })
 
@@ -23,7 +23,7 @@ test("where the table does not fit, each route is a block", () => {
   expect(lines.slice(0, 3)).toEqual([
     "alice/https (dedicated)",
     "  read: no, change: no, pose: attack, keep: no",
-    "  see who: YES, cut off: YES, warnings: WP104",
+    "  see: YES, cut: YES, warnings: WP104",
   ])
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(50)
 })
