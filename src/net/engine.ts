@@ -66,6 +66,7 @@ export type Carry = {
   readonly prefix: Uint8Array
   /** How many of the received bytes were for us alone (a PROXY header) and are not replayed. */
   readonly skipBytes: number
+  /** For all addresses together; each has an equal share. */
   readonly connectDeadlineMs: number
   readonly idleDeadlineMs: number
   /** Sent to the visitor if no backend accepts, before closing (a TLS alert). Empty: reset. */
