@@ -60,11 +60,24 @@ export const faults = {
   },
   // Carrying
   NO_ROUTE: { blame: "operator", tell: "No route leads from here", http: 421 },
-  BACKEND_REFUSES: { blame: "friend", tell: "The next host refuses connections", http: 502, alert: "internal_error" },
-  BACKEND_SILENT: { blame: "friend", tell: "The next host did not answer in time", http: 504, alert: "internal_error" },
+  BACKEND_REFUSES: {
+    blame: "friend",
+    smtp: "421 4.4.1",
+    http: 502,
+    alert: "internal_error",
+    tell: "The next host refuses connections",
+  },
+  BACKEND_SILENT: {
+    blame: "friend",
+    smtp: "421 4.4.1",
+    http: 504,
+    alert: "internal_error",
+    tell: "The next host did not answer in time",
+  },
   BACKEND_UNKNOWN: {
     blame: "operator",
     tell: "The next host's name does not resolve",
+    smtp: "421 4.4.3",
     http: 502,
     alert: "internal_error",
   },

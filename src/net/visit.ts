@@ -170,8 +170,8 @@ export class Visit implements Expiring {
   }
 
   #dial(carry: Carry, received: Uint8Array): void {
-    if (carry.signal?.aborted) return this.cut("cancelled")
     this.#carry = carry
+    if (carry.signal?.aborted) return this.cut("cancelled")
     carry.signal?.addEventListener("abort", this.#aborted)
     this.#door.deadlines.forget(this)
     this.#received = undefined

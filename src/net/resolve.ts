@@ -1,0 +1,30 @@
+/** From an endpoint that may be a name to addresses, through the system's own resolver (hosts file included). */
+import { lookup } from "node:dns/promises"
+import type { Endpoint, SocketAddress } from "../names/endpoint.ts"
+import { ipAddress, isIpv6, type IpAddress } from "../names/ip-address.ts"
+
+/** All addresses of a name, as text; rejects if there are none. */
+export type Lookup = (name: string) => Promise<readonly string[]>
+
+const systemLookup: Lookup = async (name) => {
+  const found = await lookup(name, { all: true, order: "verbatim" })
+  return found.map(({ address }) => address)
+}
+
+/** Where an endpoint is, in the order in which to try. Rejects with what the resolver says. */
+export async function resolve(endpoint: Endpoint, ask: Lookup = systemLookup): Promise<readonly SocketAddress[]> {
+  const { host, port } = endpoint
+  const literal = ipAddress(host)
+  if (literal) return [{ address: literal, port }]
+  const addresses = (await ask(host)).map((text) => ipAddress(text)).filter((address) => address !== undefined)
+  return inTurns(addresses).map((address) => ({ address, port }))
+}
+
+/** RFC 8305 §4: the families take turns, so that a broken one costs one attempt; the resolver's first stays first. */
+export function inTurns(addresses: readonly IpAddress[]): readonly IpAddress[] {
+  const [first] = addresses
+  if (first === undefined) return []
+  const same = addresses.filter((address) => isIpv6(address) === isIpv6(first))
+  const other = addresses.filter((address) => isIpv6(address) !== isIpv6(first))
+  return same.flatMap((address, index) => [address, ...other.slice(index, index + 1)]).concat(other.slice(same.length))
+}

@@ -1,0 +1,234 @@
+/**
+ * Decides, for every connection that arrives, whose it is and what becomes of it. Dedicated routes to an address are left
+ * to the engine, bytes unchanged; everything that the relay takes part in is handed over as a socket. Nothing here can
+ * decrypt, and no connection is ever given to somebody whom it did not ask for.
+ */
+import type { Socket } from "node:net"
+import type { Config, Listener } from "../config/config.ts"
+import type { FaultCode } from "../faults/faults.ts"
+import { unreachable } from "../faults/unreachable.ts"
+import type { Log } from "../log/log.ts"
+import { endpointText, type SocketAddress } from "../names/endpoint.ts"
+import type { Admission, Ticket } from "../net/admission.ts"
+import type { Arrival, Decide, Decision, Ended, EndedHow } from "../net/engine.ts"
+import { writeProxyHeader } from "../net/proxy-header/write.ts"
+import type { Resolved } from "../net/resolved.ts"
+import { routeName, type ListenerName, type Protocol, type Route } from "../route/route.ts"
+import type { RouteTable } from "../route/table.ts"
+import { readClientHello, type ClientHello } from "../sni/client-hello.ts"
+import { lastWords } from "./last-words.ts"
+import { trueEnds, type TrueEnds } from "./true-ends.ts"
+
+export type PassthroughOptions = {
+  /** What decisions are made by at this moment. */
+  readonly ground: () => Ground
+  readonly admission: Admission
+  readonly resolved: Pick<Resolved, "addressesOf">
+  /** Takes what the relay is itself an end of, what goes to a box's tunnel, and the tunnels of boxes. */
+  readonly handOver: (socket: Socket, connection: HandedOver) => void
+  readonly log: Log
+}
+
+/** Replaced whole when the configuration is. */
+export type Ground = {
+  readonly config: Pick<Config, "limits">
+  readonly table: RouteTable
+  listener(name: ListenerName): Listener | undefined
+}
+
+/** What is known of a connection that is handed over. Its first byte is the visitor's: a PROXY header is taken off. */
+export type HandedOver = {
+  readonly listener: ListenerName
+  readonly protocol: Protocol
+  readonly remote: SocketAddress
+  readonly local: SocketAddress
+  /** `undefined` where the protocol itself will say whose it is: a Host, a recipient, a name after STARTTLS. */
+  readonly route: Route | undefined
+  /** Where the route was found by it; still to be read from the socket. */
+  readonly hello: ClientHello | undefined
+}
+
+export type Passthrough = {
+  /** When a listener of this protocol is asked: at once where the server speaks first. */
+  ask(protocol: Protocol): "accept" | "bytes"
+  decideFor(listener: ListenerName): Decide
+  /** To be told of every report of the engine. */
+  ended(report: Ended): void
+}
+
+export function passthrough(options: PassthroughOptions): Passthrough {
+  return {
+    ask: (protocol) => (protocol === "tls" ? "bytes" : "accept"),
+    decideFor: (name) => (arrival) => decide(arrival, name, options),
+    ended: (report) => ended(report, options.log),
+  }
+}
+
+/** A connection whose true ends are known. */
+type Caller = TrueEnds & { readonly listener: Listener; readonly headerBytes: number }
+
+type Found =
+  | { readonly kind: "need-more" }
+  | { readonly kind: "route"; readonly route: Route; readonly hello?: ClientHello }
+  | { readonly kind: "shared" } // the protocol will say
+  | { readonly kind: "refused"; readonly code: FaultCode; readonly detail: string }
+
+function decide(arrival: Arrival, name: ListenerName, options: PassthroughOptions): Decision {
+  const ground = options.ground()
+  const listener = ground.listener(name)
+  if (!listener) return { do: "reset", why: `the listener ${name} is no longer configured` }
+  const ends = trueEnds(arrival, listener.acceptProxy)
+  if (ends.kind === "need-more") return WAIT
+  if (ends.kind === "refused") {
+    const caller = { ...arrival, source: undefined, listener, headerBytes: 0 }
+    return refuse(caller, ends.why.code, ends.why.detail, options.log)
+  }
+  const caller = { ...ends.value, listener, headerBytes: ends.consumedBytes }
+  const found = find(caller, arrival.received.subarray(ends.consumedBytes), ground.table)
+  switch (found.kind) {
+    case "need-more":
+      return WAIT
+    case "refused":
+      return refuse(caller, found.code, found.detail, options.log)
+    case "shared":
+      return handOver(caller, undefined, undefined, options)
+    case "route":
+      return leadAlong(found.route, caller, found.hello, options)
+    default:
+      return unreachable(found)
+  }
+}
+
+const WAIT = { do: "wait" } as const
+
+/** The friend's own address or port first, then what the visitor asks for by name. */
+function find({ listener, local }: Caller, received: Uint8Array, table: RouteTable): Found {
+  const own = table.atAccept(listener.name, local.address)
+  if (own) return { kind: "route", route: own }
+  switch (listener.protocol) {
+    case "tls":
+      return findByName(listener, received, table)
+    case "smtp":
+    case "http":
+    case "tunnel":
+      return { kind: "shared" }
+    case "tcp":
+      return { kind: "refused", code: "NO_ROUTE", detail: `nobody has ${local.address}` }
+    default:
+      return unreachable(listener.protocol)
+  }
+}
+
+function findByName(listener: Listener, received: Uint8Array, table: RouteTable): Found {
+  const read = readClientHello(received)
+  if (read.kind === "need-more") return read
+  if (read.kind === "refused") return { kind: "refused", ...read.why }
+  const hello = read.value
+  const { serverName } = hello
+  const route = (serverName && table.bySni(listener.name, serverName)) ?? defaultRoute(listener, table)
+  if (route) return { kind: "route", route, hello }
+  return { kind: "refused", code: serverName ? "NAME_UNKNOWN" : "NAME_MISSING", detail: serverName ?? "no name" }
+}
+
+/** Only where the operator has said who gets what names nobody. */
+function defaultRoute(listener: Listener, table: RouteTable): Route | undefined {
+  if (listener.default === undefined) return undefined
+  return table.routes.find((route) => route.listener === listener.name && route.friend === listener.default)
+}
+
+function leadAlong(
+  route: Route,
+  caller: Caller,
+  hello: ClientHello | undefined,
+  options: PassthroughOptions,
+): Decision {
+  if (route.carry.mode === "peer" || route.to.kind === "box") return handOver(caller, route, hello, options)
+  const [first, ...more] = route.to.to.flatMap((endpoint) => options.resolved.addressesOf(endpoint))
+  if (!first) return refuse(caller, "BACKEND_UNKNOWN", route.to.to.map(endpointText).join(", "), options.log)
+  const ticket = options.admission.admit(caller.source, route.friend)
+  if (typeof ticket === "string") return refuse(caller, ticket, routeName(route), options.log)
+  const { connectDeadlineMs, idleDeadlineMs } = options.ground().config.limits
+  return {
+    do: "carry",
+    to: [first, ...more],
+    prefix: proxyOut(route.carry.proxy, caller, hello),
+    skipBytes: caller.headerBytes,
+    connectDeadlineMs,
+    idleDeadlineMs,
+    onConnectFailure: lastWords(caller.listener.protocol, "BACKEND_REFUSES"),
+    tag: new Carried(route, caller, ticket),
+  }
+}
+
+/** The relay takes part: as an end, or because only it can open a stream on a box's tunnel. */
+function handOver(
+  caller: Caller,
+  route: Route | undefined,
+  hello: ClientHello | undefined,
+  { admission, handOver: take, log }: PassthroughOptions,
+): Decision {
+  const { listener, remote, local, source, headerBytes } = caller
+  const refusal = admission.refusal(source, route?.friend)
+  if (refusal) return refuse(caller, refusal, route ? routeName(route) : listener.name, log)
+  const connection = { listener: listener.name, protocol: listener.protocol, remote, local, route, hello }
+  const adopted = (socket: Socket): void => {
+    const ticket = admission.admit(source, route?.friend)
+    if (typeof ticket === "string") return void socket.destroy() // the last place was given away in between
+    socket.once("close", () => ticket.release())
+    take(socket, connection)
+  }
+  return { do: "adopt", skipBytes: headerBytes, adopted }
+}
+
+function refuse({ listener, remote }: Caller, code: FaultCode, detail: string, log: Log): Decision {
+  log.info("refused", { listener: listener.name, remote: endpointText(remote), code, detail })
+  const bytes = lastWords(listener.protocol, code)
+  return bytes.length > 0 ? { do: "answer", bytes, why: code } : { do: "reset", why: code }
+}
+
+function proxyOut(
+  version: "none" | "v1" | "v2",
+  { remote, local }: Caller,
+  hello: ClientHello | undefined,
+): Uint8Array {
+  if (version === "none") return NOTHING
+  // Which of several offers the ends will agree on is theirs to say; of a single one it is certain.
+  const alpn = hello?.alpn.length === 1 ? hello.alpn[0] : undefined
+  return writeProxyHeader(version, { remote, local, serverName: hello?.serverName, alpn })
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** What a carried connection's report is read by. */
+class Carried {
+  readonly route: Route
+  readonly remote: SocketAddress
+  readonly ticket: Ticket
+
+  constructor(route: Route, { remote }: Caller, ticket: Ticket) {
+    this.route = route
+    this.remote = remote
+    this.ticket = ticket
+  }
+}
+
+function ended(report: Ended, log: Log): void {
+  const { tag, how, listener, bytesToBackend, bytesToVisitor } = report
+  const code = FAULTS[how]
+  if (!(tag instanceof Carried)) {
+    if (code) log.info("left", { listener, remote: endpointText(report.remote), code })
+    return
+  }
+  tag.ticket.release()
+  const durationMs = Math.round(report.durationMs)
+  const moved = { bytesToBackend, bytesToVisitor, durationMs, how, code }
+  log.info("carried", { route: routeName(tag.route), remote: endpointText(tag.remote), ...moved })
+}
+
+/** The endings that are somebody's move. */
+const FAULTS: Partial<Readonly<Record<EndedHow, FaultCode>>> = {
+  "connect-failed": "BACKEND_REFUSES",
+  "connect-timeout": "BACKEND_SILENT",
+  idle: "IDLE_TOO_LONG",
+  undecided: "HELLO_LATE",
+}
