@@ -1,5 +1,6 @@
 /** From an endpoint that may be a name to addresses, through the system's own resolver (hosts file included). */
 import { lookup } from "node:dns/promises"
+import { fault, FaultError } from "../faults/faults.ts"
 import type { Endpoint, SocketAddress } from "../names/endpoint.ts"
 import { ipAddress, isIpv6, type IpAddress } from "../names/ip-address.ts"
 
@@ -11,13 +12,20 @@ const systemLookup: Lookup = async (name) => {
   return found.map(({ address }) => address)
 }
 
-/** Where an endpoint is, in the order in which to try. Rejects with what the resolver says. */
-export async function resolve(endpoint: Endpoint, ask: Lookup = systemLookup): Promise<readonly SocketAddress[]> {
+export type Addresses = readonly [SocketAddress, ...SocketAddress[]]
+
+/** Where an endpoint is, in the order in which to try. Rejects with a `FaultError` BACKEND_UNKNOWN. */
+export async function resolve(endpoint: Endpoint, ask: Lookup = systemLookup): Promise<Addresses> {
   const { host, port } = endpoint
   const literal = ipAddress(host)
   if (literal) return [{ address: literal, port }]
-  const addresses = (await ask(host)).map((text) => ipAddress(text)).filter((address) => address !== undefined)
-  return inTurns(addresses).map((address) => ({ address, port }))
+  const texts = await ask(host).catch((error: unknown) => {
+    throw new FaultError(fault("BACKEND_UNKNOWN", `${host}: ${String(error)}`), { cause: error })
+  })
+  const addresses = inTurns(texts.map((text) => ipAddress(text)).filter((address) => address !== undefined))
+  const [first, ...more] = addresses.map((address) => ({ address, port }))
+  if (!first) throw new FaultError(fault("BACKEND_UNKNOWN", `${host} has no address`))
+  return [first, ...more]
 }
 
 /** RFC 8305 §4: the families take turns, so that a broken one costs one attempt; the resolver's first stays first. */

@@ -22,7 +22,10 @@ export class Resolved {
     this.#options = options
   }
 
-  /** Follows these endpoints and no others from here on; resolves when each was asked for once. */
+  /**
+   * Follows these endpoints and no others from here on; resolves when each was asked for once. Who goes over from one
+   * configuration to another follows both until it has gone over.
+   */
   async follow(endpoints: readonly Endpoint[]): Promise<void> {
     const before = this.#names
     const named = endpoints.filter(({ host }) => !ipAddress(host)).map((each) => [endpointText(each), each] as const)
