@@ -50,10 +50,10 @@ export type HandedOver = {
 
 export type Passthrough = {
   /** When a listener of this protocol is asked: at once where the server speaks first. */
-  ask(protocol: Protocol): "accept" | "bytes"
-  decideFor(listener: ListenerName): Decide
+  readonly ask: (protocol: Protocol) => "accept" | "bytes"
+  readonly decideFor: (listener: ListenerName) => Decide
   /** To be told of every report of the engine. */
-  ended(report: Ended): void
+  readonly ended: (report: Ended) => void
 }
 
 export function passthrough(options: PassthroughOptions): Passthrough {
