@@ -1,21 +1,28 @@
 /** A configuration's assessment for people: the table, the warnings it calls for, and promises that are broken. */
-import { brokenPromiseSentence, personName, TABLE_LEGEND } from "../policy/sentences.ts"
+import { routesOf, type Config } from "../config/config.ts"
+import {
+  brokenPromiseSentence,
+  personName,
+  sentencesFor,
+  TABLE_LEGEND,
+  warningSentence,
+  type People,
+} from "../policy/sentences.ts"
 import { verdictTable } from "../policy/verdict-table.ts"
 import { warningText, type WarningCode } from "../policy/warnings.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Assessment } from "../relay/assessment.ts"
-import { routeName } from "../route/route.ts"
+import { describeRoute } from "../route/describe.ts"
+import { routeName, type FriendName } from "../route/route.ts"
 import { coloured, type Mood } from "./terminal.ts"
-import { textTable, wrapped } from "./text-table.ts"
+import { wrapped } from "./text-table.ts"
 
 /** Whoever runs the relay is spoken of, not to: the text is also shown to friends. */
-const OPERATOR = "the relay's operator"
+const OPERATOR = "the operator"
 
 export function assessmentText({ verdicts, broken }: Assessment, widthChars: number): string {
   if (verdicts.length === 0) return "No friend has a route yet: nothing is carried."
-  const sentences = broken.map((one) =>
-    brokenPromiseSentence(one, { operator: OPERATOR, owner: personName(one.friend) }),
-  )
+  const sentences = broken.map((one) => brokenPromiseSentence(one, peopleOf(one)))
   const parts = [
     verdictTable(verdicts, widthChars).map(colouredLevels).join("\n"),
     coloured("quiet", wrapped(TABLE_LEGEND, widthChars).join("\n")),
@@ -34,17 +41,40 @@ function colouredLevels(line: string, index: number): string {
   )
 }
 
-/** Each warning once, with the routes it is about. */
+/** Each warning once, with the routes it is about and what it says of the first of them. */
 function warningsText(verdicts: readonly Verdict[], widthChars: number): string {
   const codes = [...new Set(verdicts.flatMap(({ warnings }) => warnings))].toSorted()
   if (codes.length === 0) return ""
-  const rows = codes.map((code) => [coloured("careful", warningText(code)), routesWith(code, verdicts)])
-  return `${textTable(rows, widthChars)}\n"waypost explain ${codes[0]}" says what a warning means and what helps.`
+  const parts = codes.map((code) => warningPart(code, verdicts, widthChars))
+  return `${parts.join("\n\n")}\n\n"waypost explain ${codes[0]}" says what helps; "waypost check --why" says everything.`
 }
 
-function routesWith(code: WarningCode, verdicts: readonly Verdict[]): string {
-  return verdicts
-    .filter(({ warnings }) => warnings.includes(code))
-    .map(routeName)
-    .join(", ")
+function warningPart(code: WarningCode, verdicts: readonly Verdict[], widthChars: number): string {
+  const warned = verdicts.filter(({ warnings }) => warnings.includes(code))
+  const heading = `${coloured("careful", warningText(code))} at ${warned.map(routeName).join(", ")}`
+  const said = warned.slice(0, 1).map((verdict) => warningSentence(code, verdict, peopleOf(verdict)))
+  return [heading, ...said.map((sentence) => indented(sentence, widthChars))].join("\n")
+}
+
+/** Every power at every route, in sentences. */
+export function verdictsText(config: Config, verdicts: readonly Verdict[], widthChars: number): string {
+  const parts = routesOf(config).flatMap((route) => {
+    const verdict = verdicts.find((one) => routeName(one) === routeName(route))
+    const { operator, owner } = peopleOf(route)
+    const said = verdict ? sentencesFor(verdict, operator, owner) : []
+    return [[coloured("title", describeRoute(route)), ...said.map((line) => indented(line, widthChars))].join("\n")]
+  })
+  return parts.join("\n\n")
+}
+
+function peopleOf({ friend }: { readonly friend: FriendName }): People {
+  return { operator: OPERATOR, owner: personName(friend) }
+}
+
+const INDENT = "  "
+
+function indented(text: string, widthChars: number): string {
+  return wrapped(text, widthChars - INDENT.length)
+    .map((line) => INDENT + line)
+    .join("\n")
 }

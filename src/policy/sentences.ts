@@ -9,9 +9,20 @@ import type { WarningCode } from "./warnings.ts"
 /** The two people a sentence is about: who runs the relay, and whose traffic it is. */
 export type People = { readonly operator: string; readonly owner: string }
 
-/** One sentence for each power, in the order of POWERS: "Bob cannot read Alice's web traffic, because TLS ends at Alice's box." */
+/**
+ * One sentence for each power, in the order of POWERS: "Bob cannot read Alice's web traffic, because TLS ends at Alice's
+ * box." What stands against a power is said once where it is the same for the next.
+ */
 export function sentencesFor(verdict: Verdict, operator: string, owner: string): readonly string[] {
-  return POWERS.map((power) => sentence(verdict, verdict.findings[power], { operator, owner }))
+  const people = { operator, owner }
+  let saidAgainst = ""
+  return POWERS.map((power) => {
+    const finding = verdict.findings[power]
+    const against = againstText(finding)
+    const said = claim(verdict, finding, people) + (against === saidAgainst ? "" : against)
+    saidAgainst = against
+    return said
+  })
 }
 
 /** What the words of a table of verdicts mean. */
@@ -27,19 +38,23 @@ export function brokenPromiseSentence(broken: BrokenPromise, { operator, owner }
 
 /** What a warning says of a route, in one sentence. */
 export function warningSentence(code: WarningCode, verdict: Verdict, { operator, owner }: People): string {
-  return sentence(verdict, verdict.findings[WARNED_POWER[code]], { operator, owner })
+  const finding = verdict.findings[WARNED_POWER[code]]
+  return claim(verdict, finding, { operator, owner }) + againstText(finding)
 }
 
 /** A capital letter for a name that the configuration has in small ones. */
 export function personName(friend: string): string {
-  return friend.charAt(0).toUpperCase() + friend.slice(1)
+  return capitalised(friend)
 }
 
-function sentence(verdict: Verdict, finding: Finding, people: People): string {
+function claim(verdict: Verdict, finding: Finding, people: People): string {
   const traffic = finding.extent === "some" ? `some of ${trafficOf(verdict, people)}` : trafficOf(verdict, people)
-  const claim = `${people.operator} ${MODAL[finding.level]} ${DEED[finding.power](traffic, people)}`
-  const because = `because ${REASON_WORDS[finding.because](people)}`
-  return `${claim}, ${because}.${againstText(finding)}`
+  const deed = `${people.operator} ${MODAL[finding.level]} ${DEED[finding.power](traffic, people)}`
+  return capitalised(`${deed}, because ${REASON_WORDS[finding.because](people)}.`)
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
 const MODAL: Readonly<Record<Level, string>> = { no: "cannot", "by-attack": "could by an attack", yes: "can" }

@@ -2,7 +2,7 @@ import { configFaultText } from "../../config/read-config.ts"
 import { assess } from "../../relay/assessment.ts"
 import { readConfigFile } from "../config-file.ts"
 import { EXIT } from "../exit-code.ts"
-import { assessmentText } from "../assessment-text.ts"
+import { assessmentText, verdictsText } from "../assessment-text.ts"
 import { columns, say, sayJson } from "../terminal.ts"
 import { CONFIG, JSON_OUTPUT, verb } from "../verb.ts"
 
@@ -10,9 +10,13 @@ import { CONFIG, JSON_OUTPUT, verb } from "../verb.ts"
 export const check = verb({
   synopsis: "check",
   does: "show a configuration's faults, or the verdict for every route",
-  options: { config: CONFIG, json: JSON_OUTPUT },
+  options: {
+    config: CONFIG,
+    json: JSON_OUTPUT,
+    why: { type: "boolean", default: false, describe: "say every verdict in sentences, with what helps" },
+  },
   examples: [["waypost check -c relay.yaml", "exit code 1: a promise is broken; 78: the file has faults"]],
-  run: async ({ config: file, json }) => {
+  run: async ({ config: file, json, why }) => {
     const read = await readConfigFile(file)
     if (read.kind === "faults") {
       if (json) sayJson({ faults: read.faults })
@@ -21,6 +25,7 @@ export const check = verb({
     }
     const assessment = assess(read.config)
     if (json) sayJson(assessment)
+    else if (why) say(verdictsText(read.config, assessment.verdicts, columns()))
     else say(assessmentText(assessment, columns()))
     return assessment.broken.length > 0 ? EXIT.failed : EXIT.fine
   },

@@ -30,7 +30,18 @@ describe("waypost check", () => {
     const { code, out } = await waypost("check", "-c", file)
     expect(code).toBe(0)
     expect(out).toMatch(/alice\/https/)
-    expect(out).toMatch(/WP104 relay-could-become-the-site +alice\/https/)
+    expect(out).toMatch(/WP104 relay-could-become-the-site at alice\/https\n {2}The operator could by an attack answer/)
+  })
+
+  test("--why says every verdict in sentences", async () => {
+    const { out } = await waypost("check", "--why", "-c", "examples/first-relay.yaml")
+    expect(out).toMatch(/^alice\/https: dedicated by SNI/)
+    expect(out.replaceAll(/\s+/g, " ")).toContain(
+      "The operator cannot read Alice's web traffic, because TLS ends at Alice's box.",
+    )
+    expect(out.replaceAll(/\s+/g, " ")).toContain(
+      "The operator can read Dave's mail, because the connection ends at the operator's relay",
+    )
   })
 
   test("exits 1 when a promise is broken and says which", async () => {
