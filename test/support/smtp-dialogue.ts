@@ -27,8 +27,12 @@ export function mailRoute(friend: string, recipients: Recipients): Route {
   return { friend, listener: "smtp", protocol: "smtp", matches: [], carry, to }
 }
 
-/** `from`: whom every connection is said to come from, as a PROXY header may; its own address if not given. */
-type HostOptions = { readonly from?: IpAddress }
+type HostOptions = {
+  /** Whom every connection is said to come from, as a PROXY header may; its own address if not given. */
+  readonly from?: IpAddress
+  /** What was said before: the host has read the first bytes that follow, and puts them back. */
+  readonly after?: "EHLO" | "STARTTLS"
+}
 
 /** Bob's relay, with a spool of its own unless one is given. */
 export async function startMailHost(different: Partial<MailServerOptions> & HostOptions = {}): Promise<MailHost> {
@@ -50,7 +54,13 @@ export async function startMailHost(different: Partial<MailServerOptions> & Host
       port: socket.remotePort ?? 0,
     }
     const local = { address: ipAddress(socket.localAddress ?? "") as IpAddress, port: socket.localPort ?? 0 }
-    server.accept(socket, { listener: "smtp", remote, local })
+    const { after } = different
+    if (!after) return server.accept(socket, { listener: "smtp", remote, local })
+    socket.once("data", (first) => {
+      socket.pause()
+      socket.unshift(first)
+      server.accept(socket, { listener: "smtp", remote, local, after })
+    })
   }).listen(0, "127.0.0.1")
   await once(listener, "listening")
   return {
@@ -125,10 +135,13 @@ export class SmtpClient {
     return replies
   }
 
-  /** STARTTLS, with whatever is to follow it in the same segment. */
-  async startTls(followedBy = "", options: ConnectionOptions = {}): Promise<void> {
-    this.sends(`STARTTLS\r\n${followedBy}`)
-    await this.reply()
+  /** STARTTLS, and TLS when it is answered. */
+  async startTls(options: ConnectionOptions = {}): Promise<void> {
+    await this.says("STARTTLS")
+    await this.beginTls(options)
+  }
+
+  async beginTls(options: ConnectionOptions = {}): Promise<void> {
     this.#socket.removeAllListeners("data")
     this.#socket = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
     await once(this.#socket, "secureConnect")

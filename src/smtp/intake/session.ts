@@ -21,6 +21,12 @@ export type Arrival = {
   readonly listener: ListenerName
   readonly remote: SocketAddress
   readonly local: SocketAddress
+  /**
+   * What was already said and answered in our name, when the connection was first meant to be carried end to end.
+   * `EHLO`: the greeting; the first command that is read is that EHLO or HELO, and is not answered again. `STARTTLS`: all
+   * up to 220; the next byte is TLS. Not given: nothing.
+   */
+  readonly after?: "EHLO" | "STARTTLS"
 }
 
 /** As Postfix (smtpd_hard_error_limit, smtpd_soft_error_limit, smtpd_error_sleep_time): who guesses is slowed, then cut. */
@@ -45,6 +51,7 @@ export class MailSession extends SMTPConnection {
   readonly #dialogue: Dialogue
   #receiving: IncomingMessage | "nothing of use" | undefined
   #goodbye: FaultCode | undefined
+  #isAnswered = false
   #errors = 0
   #forgetDeadline: () => void = () => {}
   #forgetPace: () => void = () => {}
@@ -58,6 +65,8 @@ export class MailSession extends SMTPConnection {
     this.#arrival = arrival
     this.#gone = gone
     this.#dialogue = new Dialogue(intake, arrival.listener)
+    this.needsUpgrade = arrival.after === "STARTTLS"
+    this.#isAnswered = arrival.after !== undefined
   }
 
   /** Says goodbye: at once, or when the message that is coming in has its answer. */
@@ -77,6 +86,11 @@ export class MailSession extends SMTPConnection {
     this._setListeners(() => this.connectionReady())
   }
 
+  override _sendGreeting(): void {
+    if (!this.#isAnswered) super._sendGreeting()
+    if (this.#arrival.after === "STARTTLS") this.#isAnswered = false
+  }
+
   /** Called by the base constructor: nothing of ours exists yet, and nothing in here needs it before a byte arrives. */
   override _createParser(): CommandStream {
     const stream = new CommandStream((code) => this.#refuseAndClose(fault(code, "in a command")))
@@ -89,6 +103,7 @@ export class MailSession extends SMTPConnection {
   override _onCommand(command: Buffer, done: () => void): void {
     if (this.#goodbye) return this.#refuse(fault(this.#goodbye, "the session is ended"))
     if (this.#errors >= ERRORS_MAX) return this.#refuse(fault("TOO_MANY_ERRORS", `${this.#errors} errors`))
+    if (this.#isAnswered) return this.#replay(command, done)
     if (LAST_IN_GROUP.test(command.toString()) && this.#hasUnread()) {
       return this.#refuseAndClose(fault("PIPELINED_UNASKED", quoted(command)))
     }
@@ -100,6 +115,14 @@ export class MailSession extends SMTPConnection {
     })
   }
 
+  /** The one command that was answered before it came to us. */
+  #replay(command: Buffer, done: () => void): void {
+    super._onCommand(command, () => {
+      this.#isAnswered = false
+      done()
+    })
+  }
+
   /** The library has one enhanced code for each reply code (RFC 2034); ours comes as the context. */
   override _getEnhancedStatusCode(code: number, context?: string | false): string {
     return context && ENHANCED_CODE.test(context) ? context : super._getEnhancedStatusCode(code, context)
@@ -107,6 +130,7 @@ export class MailSession extends SMTPConnection {
 
   /** The one place that writes. The library's says nothing more to a client who has finished sending. */
   override send(code: number, data?: string | string[] | null, context?: string | false): void {
+    if (this.#isAnswered && code < 400) return
     if (code >= 400) this.#errors += 1
     const enhanced = this._getEnhancedStatusCode(code, context)
     const reply = replyText(code, enhanced, Array.isArray(data) ? data : [data ?? ""])

@@ -4,7 +4,7 @@
  */
 import { once } from "node:events"
 import { readFile } from "node:fs/promises"
-import { createServer, type AddressInfo, type Socket } from "node:net"
+import { connect, createServer, type AddressInfo, type Socket } from "node:net"
 import { afterAll, beforeAll, expect, test } from "@jest/globals"
 import { SMTPServer } from "smtp-server"
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js"
@@ -118,6 +118,29 @@ test("init: nothing happens before it, and _setListeners with connectionReady gr
   using client = await SmtpClient.connect((listener.address() as AddressInfo).port)
   expect(await client.says("NOOP")).toMatch(/^250 /)
   expect(SMTPConnection.prototype.init.toString()).toContain("setTimeout") // still the reason to replace it
+})
+
+test("_sendGreeting: connectionReady calls it, and without it nothing is said", async () => {
+  class Silent extends Probe {
+    override _sendGreeting(): void {}
+  }
+  const silent = createServer((socket) => new Silent(library, socket).init()).listen(0, "127.0.0.1")
+  await once(silent, "listening")
+  using client = new SmtpClient(connect((silent.address() as AddressInfo).port, "127.0.0.1"))
+  expect(await client.says("NOOP")).toBe("250 2.0.0 OK")
+  silent.close()
+})
+
+test("needsUpgrade: a session for which it is set begins with the handshake", async () => {
+  class Upgrading extends Probe {
+    override needsUpgrade = true
+  }
+  const upgrading = createServer((socket) => new Upgrading(library, socket).init()).listen(0, "127.0.0.1")
+  await once(upgrading, "listening")
+  using client = new SmtpClient(connect((upgrading.address() as AddressInfo).port, "127.0.0.1"))
+  await client.beginTls()
+  expect(await client.reply()).toMatch(/^220 /)
+  upgrading.close()
 })
 
 test("constructor: the addresses given are the session's, not the socket's", async () => {

@@ -1,5 +1,6 @@
 /** The way in as a stranger sees it: real sockets, one line at a time. */
 import { randomBytes } from "node:crypto"
+import { connect } from "node:net"
 import { describe, expect, test } from "@jest/globals"
 import { fault, FaultError } from "../../../../src/faults/faults.ts"
 import { ipAddress, type IpAddress } from "../../../../src/names/ip-address.ts"
@@ -498,10 +499,40 @@ describe("STARTTLS", () => {
     await using bob = await startMailHost({ tls: await keyPair("relay.bob.example") })
     using carol = await SmtpClient.greeted(bob.port)
     const old = { minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "DEFAULT@SECLEVEL=0" } as const
-    await expect(carol.startTls("", old)).rejects.toMatchObject({ code: "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" })
+    await expect(carol.startTls(old)).rejects.toMatchObject({ code: "ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION" })
     using dora = await SmtpClient.greeted(bob.port)
-    await dora.startTls("", { maxVersion: "TLSv1.2" })
+    await dora.startTls({ maxVersion: "TLSv1.2" })
     expect(await dora.says("EHLO mx.sender.example")).toMatch(/^250-/)
+  })
+})
+
+describe("a session that was begun in our name", () => {
+  test("goes on behind EHLO, which is not answered again", async () => {
+    await using bob = await startMailHost({ after: "EHLO" })
+    using carol = new SmtpClient(connect(bob.port, "127.0.0.1"))
+    carol.sends(`EHLO mx.sender.example\r\n${MAIL}\r\n`)
+    expect(await carol.reply()).toBe("250 2.1.0 Sender taken")
+    expect(await carol.says("EHLO again.example")).toMatch(/^250-/)
+    expect(await carol.says(MAIL, RCPT, "DATA", "x\r\n.")).toEqual(KEPT)
+    expect((await bob.spool.list())[0]?.client.helo).toBe("again.example")
+  })
+
+  test("goes on behind HELO as well", async () => {
+    await using bob = await startMailHost({ after: "EHLO" })
+    using carol = new SmtpClient(connect(bob.port, "127.0.0.1"))
+    carol.sends("HELO mx.sender.example\r\n")
+    expect(await carol.says(MAIL, RCPT, "DATA", "x\r\n.")).toEqual(KEPT)
+    expect((await bob.spool.list())[0]?.client.helo).toBe("mx.sender.example")
+  })
+
+  test("goes on behind STARTTLS with the handshake, and greets nobody", async () => {
+    await using bob = await startMailHost({ after: "STARTTLS", tls: await keyPair("relay.bob.example") })
+    using carol = new SmtpClient(connect(bob.port, "127.0.0.1"))
+    await carol.beginTls()
+    expect(await carol.says(MAIL)).toMatch(/^503 /)
+    expect(await carol.says("EHLO mx.sender.example")).toMatch(/^250-relay\.bob\.example/)
+    expect(await carol.says(MAIL, RCPT, "DATA", "x\r\n.")).toEqual(KEPT)
+    expect((await bob.spool.list())[0]?.client.tls).toMatch(/^TLSv1\.3 /)
   })
 })
 
