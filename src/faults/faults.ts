@@ -134,6 +134,11 @@ export const faults = {
   HOME_SAYS_LATER: { blame: "friend", smtp: "451 4.3.0", tell: "The next host asks to try later" },
   HOME_REFUSES: { blame: "friend", smtp: "554 5.0.0", tell: "The next host refuses the message" },
   HOME_TLS_FAILED: { blame: "friend", smtp: "451 4.7.5", tell: "The next host's TLS could not be trusted" },
+  HOME_LACKS_SMTPUTF8: { blame: "friend", smtp: "554 5.6.7", tell: "The next host does not take UTF-8 addresses" },
+  HOME_LACKS_REQUIRETLS: { blame: "friend", smtp: "554 5.7.30", tell: "The next host does not support REQUIRETLS" },
+  HOME_TAKES_LESS: { blame: "friend", smtp: "552 5.3.4", tell: "The message is larger than the next host takes" },
+  DOMAIN_UNKNOWN: { blame: "peer", smtp: "554 5.1.2", tell: "The sender's domain does not exist" },
+  DOMAIN_WITHOUT_MAIL: { blame: "peer", smtp: "556 5.1.10", tell: "The domain says that it takes no mail" },
   NEXT_HOP_IS_US: { blame: "operator", smtp: "554 5.4.6", tell: "The next hop is this relay itself: a loop" },
   MAIL_EXPIRED: { blame: "friend", smtp: "554 5.4.7", tell: "The next host stayed away for too long" },
   // HTTP

@@ -1,0 +1,38 @@
+/** Connects to a hop. What reaches boxes through their tunnels is handed in by the composition; this is plain TCP. */
+import { once } from "node:events"
+import { connect, Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import type { SocketAddress } from "../../names/endpoint.ts"
+import { ipAddress } from "../../names/ip-address.ts"
+import { hopText, type Hop } from "./target.ts"
+
+/** Resolves when connected. Rejects with what went wrong, and at once when the signal fires. */
+export type Dial = (hop: Hop, signal: AbortSignal) => Promise<Duplex>
+
+/** Names are resolved, and their addresses tried, by the system (RFC 8305). */
+export const dialTcp: Dial = async (hop, signal) => {
+  if (hop.kind === "box") throw new Error(`${hopText(hop)} cannot be reached: there is no tunnel here`)
+  const { host, port } = hop.to
+  const socket = connect({ host, port, noDelay: true })
+  try {
+    await once(socket, "connect", { signal })
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+  return socket
+}
+
+/** Whether the connection ends at this relay itself. Own addresses may be wildcards: `0.0.0.0:25`, `[::]:25`. */
+export function endsHere(connection: Duplex, own: readonly SocketAddress[]): boolean {
+  if (!(connection instanceof Socket)) return false
+  const remote = ipAddress(connection.remoteAddress ?? "")
+  const port = connection.remotePort
+  // The kernel answers an address of its own from the same address.
+  const ownMachine = remote !== undefined && remote === ipAddress(connection.localAddress ?? "")
+  return own.some((one) => one.port === port && (one.address === remote || (ownMachine && isWildcard(one))))
+}
+
+function isWildcard({ address }: SocketAddress): boolean {
+  return address === "0.0.0.0" || address === "::"
+}

@@ -1,0 +1,207 @@
+/**
+ * The deliveries that run: for each destination some lanes, each with one connection and one message at a time. A lane
+ * ends by itself; nothing that a next hop does keeps it open beyond the deadlines of session.ts.
+ */
+import type { Log } from "../../log/log.ts"
+import type { Spool } from "../../store/spool.ts"
+import { failed, type Answer } from "./answer.ts"
+import { Destination, type Job } from "./destination.ts"
+import type { Answers, How } from "./ledger.ts"
+import { openTo, type Way } from "./open.ts"
+import { printable } from "./reply.ts"
+import { Session, type Transaction } from "./session.ts"
+import { targetKey, type Target } from "./target.ts"
+
+/** Ours: connections open at once, to all destinations. */
+export const LANES_MAX = 100
+/** Ours: how long an open connection waits for another message. */
+export const LINGER_MS = 5_000
+/** Ours: a connection is closed after this many, as other mail hosts do. */
+export const MESSAGES_PER_SESSION_MAX = 100
+/** Ours: below the grace that service managers give. */
+export const STOP_GRACE_MS = 20_000
+/** Ours: what is looked at for UTF-8; longer header sections are refused at intake. */
+const HEADER_BYTES_MAX = 256 * 1024
+
+/** What becomes of a job. `notBefore`: its destination is backed off until then. `tried`: a connection was attempted. */
+export type Settle = (
+  job: Job,
+  answers: Answers,
+  how: { notBefore: number | undefined; tried: boolean },
+) => Promise<void>
+
+export class Lanes {
+  readonly #way: Way
+  readonly #spool: Spool
+  readonly #settle: Settle
+  readonly #destinations = new Map<string, Destination>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #sessions = new Set<Session>()
+  readonly #stopping = new AbortController()
+  readonly #log: Log
+  #open = 0
+  #cut = false
+
+  constructor(way: Way, { spool, log, settle }: { spool: Spool; log: Log; settle: Settle }) {
+    this.#way = way
+    this.#spool = spool
+    this.#log = log
+    this.#settle = settle
+  }
+
+  /** Takes a job over: it is settled sooner or later, at the latest by `stop`. An answer in the place of a target is final. */
+  add(job: Job, target: Target | Answer): void {
+    if (this.#stopping.signal.aborted) return this.#run(this.#settle(job, NOBODY, UNTRIED))
+    if (!("by" in target)) return this.#run(this.#settle(job, everybody(job, target), { ...UNTRIED, tried: true }))
+    const key = targetKey(target)
+    const destination = this.#destinations.get(key) ?? new Destination(target, this.#way.clock, this.#way.dice)
+    this.#destinations.set(key, destination)
+    destination.add(job)
+    if (destination.backedOff) this.#defer(destination)
+    else this.#openLanes(destination)
+  }
+
+  /** Forgets what is remembered against a friend's hosts. */
+  forgive(friend: string): void {
+    for (const destination of this.#destinations.values()) {
+      if (destination.target.by === "route" && destination.target.friend === friend) destination.forgive()
+    }
+  }
+
+  /** Lets running messages end, cuts them after a grace, and resolves when all is settled. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    for (const destination of this.#destinations.values()) {
+      for (const job of destination.empty()) this.#run(this.#settle(job, NOBODY, UNTRIED))
+    }
+    const forget = this.#way.clock.after(STOP_GRACE_MS, () => {
+      this.#cut = true
+      for (const session of this.#sessions) session.close()
+    })
+    while (this.#running.size > 0) await Promise.all(this.#running)
+    forget()
+  }
+
+  #run(work: Promise<void>): void {
+    const running: Promise<void> = work
+      .catch((error: unknown) => this.#log.error("delivery-broke", { why: String(error) }))
+      .finally(() => this.#running.delete(running))
+    this.#running.add(running)
+  }
+
+  #openLanes(destination: Destination): void {
+    while (destination.wantsLane && this.#open < LANES_MAX && !this.#stopping.signal.aborted) {
+      destination.lanes += 1
+      this.#open += 1
+      this.#run(this.#lane(destination))
+    }
+  }
+
+  async #lane(destination: Destination): Promise<void> {
+    let session: Session | undefined
+    try {
+      for (let job = destination.take(); job; job = destination.take() ?? (await this.#linger(destination, session))) {
+        if (session && session.messages >= MESSAGES_PER_SESSION_MAX) session = this.#leave(session)
+        session = await this.#attempt(job, destination, session)
+      }
+      if (session) this.#leave(session)
+    } finally {
+      destination.lanes -= 1
+      this.#open -= 1
+      this.#sweep()
+    }
+  }
+
+  async #linger(destination: Destination, session: Session | undefined): Promise<Job | undefined> {
+    return session && !this.#stopping.signal.aborted ? destination.wait(LINGER_MS) : undefined
+  }
+
+  /** Forgets destinations of which nothing is worth remembering; the others may have waited for a lane to end. */
+  #sweep(): void {
+    for (const [key, destination] of this.#destinations) {
+      if (destination.idle) this.#destinations.delete(key)
+      else this.#openLanes(destination)
+    }
+  }
+
+  #leave(session: Session): undefined {
+    this.#run(session.quit().finally(() => this.#sessions.delete(session)))
+  }
+
+  /** Delivers one job and settles it. Returns the session if it is good for another. */
+  async #attempt(job: Job, destination: Destination, lingering: Session | undefined): Promise<Session | undefined> {
+    const { round } = destination
+    const session = lingering ?? (await this.#connect(destination))
+    if (!(session instanceof Session)) {
+      destination.failed(round, session)
+      await this.#settleTried(job, everybody(job, session), destination)
+      return undefined
+    }
+    const { answers, spoke } = await this.#deliver(job, session)
+    if (!session.usable) this.#sessions.delete(session)
+    // A connection that waited for this message may have been closed meanwhile: that says nothing about the next hop.
+    if (lingering && !session.usable && !spoke && !this.#cut) return this.#attempt(job, destination, undefined)
+    this.#remember(destination, { round, answers, dead: !session.usable })
+    await this.#settleTried(job, answers, destination)
+    return session.usable ? session : undefined
+  }
+
+  async #connect(destination: Destination): Promise<Session | Answer> {
+    const { forgiven, target } = destination
+    const opened = await openTo(target, this.#way, this.#stopping.signal)
+    if (opened instanceof Session) {
+      this.#sessions.add(opened)
+      return opened
+    }
+    // The friend came back while the old way was being tried.
+    return destination.forgiven === forgiven ? opened : this.#connect(destination)
+  }
+
+  async #deliver(job: Job, session: Session): Promise<Transaction> {
+    const { message, recipients } = job
+    const content = this.#spool.content(message.id)
+    const headerIsAscii = async (): Promise<boolean> =>
+      (await this.#spool.header(message.id, HEADER_BYTES_MAX)).every((byte) => byte < 0x80)
+    try {
+      return await session.deliver({ message, recipients, content, headerIsAscii })
+    } catch (error) {
+      session.close()
+      return { answers: everybody(job, failed("later", "SPOOL_FAILED", printable(String(error)))), spoke: true }
+    }
+  }
+
+  #remember(destination: Destination, came: { round: number; answers: Answers; dead: boolean }): void {
+    const [first] = came.answers.values()
+    if (came.dead && first?.kind === "later" && !first.reply) destination.died(came.round, first)
+    else destination.worked()
+  }
+
+  #settleTried(job: Job, answers: Answers, destination: Destination): Promise<void> {
+    const away = destination.backedOff
+    if (away) this.#defer(destination)
+    else this.#openLanes(destination)
+    // What was cut because we stop is as if it had not begun.
+    const kept = this.#stopping.signal.aborted ? withoutLater(answers) : answers
+    return this.#settle(job, kept, { notBefore: away?.until, tried: true })
+  }
+
+  /** The destination is known to be away: no connection is spent on what waits for it. */
+  #defer(destination: Destination): void {
+    const away = destination.backedOff
+    if (!away) return
+    for (const job of destination.empty())
+      this.#run(this.#settle(job, everybody(job, away.why), { notBefore: away.until, tried: false }))
+  }
+}
+
+/** No connection was spent, nothing is known: everything stays as it was. */
+const UNTRIED: How = { notBefore: undefined, tried: false }
+const NOBODY: Answers = new Map()
+
+function everybody({ recipients }: Job, answer: Answer): Answers {
+  return new Map(recipients.map(({ address }) => [address, answer]))
+}
+
+function withoutLater(answers: Answers): Answers {
+  return new Map([...answers].filter(([, answer]) => answer.kind !== "later"))
+}

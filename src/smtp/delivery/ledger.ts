@@ -1,0 +1,101 @@
+/** Writes down what deliveries came to, and tells senders first: a failure that is recorded is a failure that was told. */
+import type { Clock } from "../../clock/clock.ts"
+import type { Log } from "../../log/log.ts"
+import type { KeptMessage, KeptRecipient, MessageId, Outcome, Spool } from "../../store/spool.ts"
+import type { Answer } from "./answer.ts"
+import { RETRY_FIRST_MS, type Dice } from "./back-off.ts"
+import { decide, type Circumstances, type Decision } from "./decide.ts"
+import type { Job } from "./destination.ts"
+import { tellSender, type Teller } from "./tell-sender.ts"
+
+/** What came of a job, by recipient. Recipients without an answer stay as they were. */
+export type Answers = ReadonlyMap<string, Answer>
+
+/** Of what `decide` has to know, the part that differs from job to job. */
+export type How = Pick<Circumstances, "notBefore" | "tried">
+
+/** Ours: how long a spool that cannot record is left alone. */
+const RECORD_AGAIN_MS = 5_000
+
+export class Ledger {
+  readonly #spool: Spool
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #dice: Dice
+  readonly #teller: Teller
+
+  constructor(teller: Teller, dice: Dice) {
+    this.#teller = teller
+    this.#spool = teller.spool
+    this.#clock = teller.clock
+    this.#log = teller.log
+    this.#dice = dice
+  }
+
+  /** Resolves when everything is durable. When `signal` has fired, a record that fails is left: it is tried again after the next start. */
+  async record(job: Job, answers: Answers, how: How, signal: AbortSignal): Promise<void> {
+    const at = { ...how, now: this.#clock.now(), dice: this.#dice, mailLifetimeMs: this.#teller.mailLifetimeMs }
+    const decided = job.recipients.flatMap((recipient) => {
+      const answer = answers.get(recipient.address)
+      if (answer) this.#logAnswer(job.message, recipient, answer)
+      return answer ? [decide(job.message, recipient, answer, at)] : []
+    })
+    const outcomes = await this.#told(job.message, decided)
+    if (outcomes.length > 0) await this.#write(job.message.id, outcomes, signal)
+  }
+
+  /** Failures that the sender could not be told of are not failures yet. */
+  async #told(message: KeptMessage, decided: readonly Decision[]): Promise<readonly Outcome[]> {
+    const notices = decided.flatMap(({ notice }) => notice ?? [])
+    if (notices.length === 0) return decided.map(({ outcome }) => outcome)
+    try {
+      await tellSender(message, notices, this.#teller)
+      return decided.map(({ outcome }) => outcome)
+    } catch (error) {
+      this.#log.error("notice-not-kept", { message: message.id, why: String(error) })
+      return decided.map(({ outcome, notice }) =>
+        notice && notice.what !== "relayed" ? this.#onceMore(notice.recipient, String(error)) : outcome,
+      )
+    }
+  }
+
+  #onceMore({ address, attempt }: KeptRecipient, why: string): Outcome {
+    const tries = attempt.at === "done" ? 0 : attempt.tries
+    const until = this.#clock.now() + RETRY_FIRST_MS
+    return {
+      recipient: address,
+      attempt: { at: "waiting", until, tries, lastReply: `the notice was not kept: ${why}` },
+    }
+  }
+
+  /** Does not give up: what was delivered and is not recorded would be delivered again and again. */
+  async #write(id: MessageId, outcomes: readonly Outcome[], signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#spool.record(id, outcomes)
+      } catch (error) {
+        this.#log.error("outcome-not-recorded", { message: id, why: String(error) })
+        if (signal.aborted) return
+        await this.#pause(signal)
+      }
+    }
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        forget()
+        signal.removeEventListener("abort", end)
+        resolve()
+      }
+      const forget = this.#clock.after(RECORD_AGAIN_MS, end)
+      signal.addEventListener("abort", end)
+    })
+  }
+
+  #logAnswer({ id, friend }: KeptMessage, { address }: KeptRecipient, answer: Answer): void {
+    const fields = { message: id, friend, recipient: address, host: answer.from?.host, tls: answer.from?.tls }
+    if (answer.kind === "accepted") this.#log.info("mail-delivered", fields)
+    else this.#log.warn(`mail-${answer.kind}`, { ...fields, code: answer.code, why: answer.detail })
+  }
+}

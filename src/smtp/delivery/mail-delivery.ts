@@ -1,0 +1,230 @@
+/**
+ * Takes mail out of the spool and to where it belongs. This file decides who is looked at and when; lanes.ts runs the
+ * deliveries, session.ts speaks, decide.ts draws the conclusions, ledger.ts records them. The spool alone is memory
+ * that lasts: whatever is in here may be lost with the process.
+ */
+import type { Clock, Instant } from "../../clock/clock.ts"
+import type { Log } from "../../log/log.ts"
+import type { SocketAddress } from "../../names/endpoint.ts"
+import type { Hostname } from "../../names/hostname.ts"
+import type { FriendName } from "../../route/route.ts"
+import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
+import { Alarm } from "./alarm.ts"
+import type { Answer } from "./answer.ts"
+import type { Dice } from "./back-off.ts"
+import type { Job } from "./destination.ts"
+import { dialTcp, type Dial } from "./dial.ts"
+import { Lanes } from "./lanes.ts"
+import { Ledger, type Answers, type How } from "./ledger.ts"
+import { systemMxResolver, type MxResolver } from "./mx.ts"
+import { targetKey, targetOf, type RouteOf, type Target } from "./target.ts"
+import { tellEverybody, type MayTell } from "./tell-sender.ts"
+
+export type DeliveryOptions = {
+  readonly spool: Spool
+  /** EHLO name, and who notices are from. */
+  readonly name: Hostname
+  readonly routeOf: RouteOf
+  readonly clock: Clock
+  readonly log: Log
+  readonly limits: DeliveryLimits
+  /** Where this relay listens for mail; wildcards allowed. A next hop that is one of them is a loop. */
+  readonly ownAddresses?: readonly SocketAddress[]
+  /** Plain TCP unless given. */
+  readonly dial?: Dial
+  /** The system's unless given. Asked for notices to senders only. */
+  readonly resolver?: MxResolver
+  readonly dice?: Dice
+  /** PEM certificates that `verify` trusts instead of the public authorities. */
+  readonly ca?: readonly string[]
+  /** Everybody unless given. */
+  readonly mayTell?: MayTell
+}
+
+export type DeliveryLimits = { readonly connectDeadlineMs: number; readonly mailLifetimeMs: number }
+
+export interface MailDelivery {
+  /** Begins with what the spool holds. */
+  start(): void
+  /** Something was accepted. */
+  nudge(): void
+  /**
+   * The friend is back: forgets what is remembered against his hosts and brings his mail forward, oldest first.
+   * Resolves to how many recipients had been waiting.
+   */
+  wake(friend: FriendName): Promise<number>
+  /** Begins nothing new. Resolves when what was running is recorded; what takes too long is cut and comes again. */
+  stop(): Promise<void>
+}
+
+/** Ours: messages of one friend in memory; the rest stays in the spool, and nobody else waits behind it. */
+export const HELD_PER_FRIEND_MAX = 200
+/** Ours: messages read at a time. */
+const BATCH = 100
+/** Ours: how often the spool is asked while it names something as due that is in memory already. */
+const LOOK_AGAIN_MS = 5_000
+/** Ours: timers are not trusted for longer. */
+const ALARM_MS_MAX = 3_600_000
+
+export function mailDelivery(options: DeliveryOptions): MailDelivery {
+  return new Scheduler(options)
+}
+
+class Scheduler implements MailDelivery {
+  readonly #options: DeliveryOptions
+  readonly #alarm: Alarm
+  readonly #lanes: Lanes
+  readonly #ledger: Ledger
+  readonly #held = new Held()
+  readonly #stopping = new AbortController()
+  #looking: Promise<void> | undefined
+  #lookAgain = false
+
+  constructor(options: DeliveryOptions) {
+    const { spool, name, clock, log, limits, dice = Math.random } = options
+    const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver, ca, mayTell = tellEverybody } = options
+    this.#options = options
+    this.#alarm = new Alarm(clock)
+    this.#ledger = new Ledger({ spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }, dice)
+    const way = { name, ownAddresses, dial, resolver, clock, dice, ca, connectDeadlineMs: limits.connectDeadlineMs }
+    this.#lanes = new Lanes(way, { spool, log, settle: (job, answers, how) => this.#settle(job, answers, how) })
+  }
+
+  start(): void {
+    this.nudge()
+  }
+
+  nudge(): void {
+    if (this.#stopping.signal.aborted) return
+    this.#lookAgain = true
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+      if (this.#lookAgain) this.nudge()
+    })
+  }
+
+  async wake(friend: FriendName): Promise<number> {
+    this.#lanes.forgive(friend)
+    const woken = await this.#options.spool.wake(friend, this.#options.clock.now())
+    this.nudge()
+    return woken
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#alarm.clear()
+    await this.#looking
+    await this.#lanes.stop()
+  }
+
+  async #settle(job: Job, answers: Answers, how: How): Promise<void> {
+    try {
+      await this.#ledger.record(job, answers, how, this.#stopping.signal)
+    } finally {
+      if (this.#held.release(job.message)) this.nudge()
+    }
+  }
+
+  /** Reads who is due until there is nobody new, then sets the alarm for the next. */
+  async #look(): Promise<void> {
+    try {
+      while (this.#lookAgain && !this.#stopping.signal.aborted) {
+        this.#lookAgain = false
+        while (await this.#readBatch());
+        if (!this.#lookAgain) await this.#setAlarm()
+      }
+    } catch (error) {
+      this.#lookAgain = false
+      this.#options.log.error("spool-unreadable", { why: String(error) })
+      this.#wakeIn(LOOK_AGAIN_MS)
+    }
+  }
+
+  /** True if there may be more. */
+  async #readBatch(): Promise<boolean> {
+    const { spool, clock } = this.#options
+    const asked = this.#held.ask()
+    const limit = asked.mayBeHeld + BATCH
+    const due = await spool.due(clock.now(), limit, asked.full)
+    if (this.#stopping.signal.aborted) return false
+    const fresh = due.filter((message) => this.#held.isNew(message))
+    for (const message of fresh) this.#accept(message)
+    return fresh.length > 0 && due.length >= limit
+  }
+
+  async #setAlarm(): Promise<void> {
+    const next = await this.#options.spool.nextDue()
+    if (next === undefined) return
+    const leftMs = next - this.#options.clock.now()
+    if (leftMs > 0) this.#wakeIn(Math.min(leftMs, ALARM_MS_MAX))
+    else if (this.#held.isEmpty) this.#lookAgain = true
+    else this.#wakeIn(LOOK_AGAIN_MS)
+  }
+
+  #wakeIn(delayMs: number): void {
+    if (!this.#stopping.signal.aborted) this.#alarm.set(delayMs, () => this.nudge())
+  }
+
+  /** Sorts the recipients who are due by where their mail goes. */
+  #accept(message: KeptMessage): void {
+    const { clock, routeOf } = this.#options
+    const jobs = new Map<string, { readonly to: Target | Answer; readonly recipients: KeptRecipient[] }>()
+    for (const recipient of message.recipients.filter((one) => isDue(one, clock.now()))) {
+      const to = targetOf(message.friend, recipient.address, routeOf)
+      const key = "by" in to ? targetKey(to) : to.kind
+      const { recipients } = jobs.get(key) ?? { recipients: [] }
+      jobs.set(key, { to, recipients: [...recipients, recipient] })
+    }
+    this.#held.hold(message, jobs.size)
+    for (const { to, recipients } of jobs.values()) this.#lanes.add({ message, recipients }, to)
+  }
+}
+
+function isDue({ attempt }: KeptRecipient, now: Instant): boolean {
+  return attempt.at === "waiting" && attempt.until <= now
+}
+
+/** The messages in memory, so that none is taken out of the spool twice. */
+class Held {
+  readonly #jobs = new Map<MessageId, number>()
+  readonly #byFriend = new Map<FriendName, number>()
+  /** Recorded since the spool was last asked: its answer may be older than that. */
+  #justRecorded = new Set<MessageId>()
+
+  /** Before the spool is asked: who is not to be asked for, and how much of the answer may be known already. */
+  ask(): { readonly full: ReadonlySet<FriendName>; readonly mayBeHeld: number } {
+    this.#justRecorded = new Set()
+    const counts = [...this.#byFriend]
+    const full = new Set(counts.filter(([, held]) => held >= HELD_PER_FRIEND_MAX).map(([friend]) => friend))
+    const others = counts.filter(([friend]) => !full.has(friend))
+    return { full, mayBeHeld: others.reduce((sum, [, held]) => sum + held, 0) }
+  }
+
+  get isEmpty(): boolean {
+    return this.#jobs.size === 0
+  }
+
+  isNew({ id }: KeptMessage): boolean {
+    return !this.#jobs.has(id) && !this.#justRecorded.has(id)
+  }
+
+  hold({ id, friend }: KeptMessage, jobs: number): void {
+    this.#jobs.set(id, jobs)
+    this.#byFriend.set(friend, (this.#byFriend.get(friend) ?? 0) + 1)
+  }
+
+  /** One job is done. True if it is time to look whether there is more. */
+  release({ id, friend }: KeptMessage): boolean {
+    const jobsLeft = (this.#jobs.get(id) ?? 1) - 1
+    if (jobsLeft > 0) {
+      this.#jobs.set(id, jobsLeft)
+      return false
+    }
+    this.#jobs.delete(id)
+    this.#justRecorded.add(id)
+    const left = (this.#byFriend.get(friend) ?? 1) - 1
+    if (left > 0) this.#byFriend.set(friend, left)
+    else this.#byFriend.delete(friend)
+    return left === 0 || left === HELD_PER_FRIEND_MAX / 2
+  }
+}

@@ -1,0 +1,112 @@
+/** From a target to a session that is ready for mail: its hosts in order, each with the TLS that the route asks for. */
+import type { Duplex } from "node:stream"
+import type { Clock } from "../../clock/clock.ts"
+import type { SocketAddress } from "../../names/endpoint.ts"
+import type { Hostname } from "../../names/hostname.ts"
+import type { NextHopTls } from "../../route/route.ts"
+import { failed, type Answer } from "./answer.ts"
+import type { Dice } from "./back-off.ts"
+import { endsHere, type Dial } from "./dial.ts"
+import { mxHops, type MxRecords, type MxResolver } from "./mx.ts"
+import { printable } from "./reply.ts"
+import { openSession, Session, type NotOpened } from "./session.ts"
+import { hopText, type Hop, type Target } from "./target.ts"
+
+export type Way = {
+  readonly name: Hostname
+  /** Where this relay itself listens for mail. */
+  readonly ownAddresses: readonly SocketAddress[]
+  readonly dial: Dial
+  readonly resolver: MxResolver
+  readonly clock: Clock
+  readonly dice: Dice
+  readonly connectDeadlineMs: number
+  /** Certificates that `verify` trusts instead of the public authorities. */
+  readonly ca: readonly string[] | undefined
+}
+
+/** Ours: a resolver that has not answered by then will not. */
+const RESOLVE_MS = 60_000
+
+/** A session with the first host that takes one, or what to say of every recipient. */
+export async function openTo(target: Target, way: Way, signal: AbortSignal): Promise<Session | Answer> {
+  const hops = await hopsOf(target, way)
+  if ("kind" in hops) return hops
+  let last: NotOpened = { code: "HOME_AWAY", detail: "no host to try", tls: false }
+  for (const hop of hops) {
+    const opened = await openHop(hop, target.by === "route" ? target.tls : "opportunistic", { ...way, signal })
+    if (opened instanceof Session) return opened
+    last = { ...opened, detail: `${hopText(hop)}: ${opened.detail}` }
+    if (last.code === "NEXT_HOP_IS_US" || signal.aborted) break // what comes after us is no nearer to the recipient
+  }
+  return failed(last.code === "NEXT_HOP_IS_US" ? "refused" : "later", last.code, last.detail)
+}
+
+async function hopsOf(target: Target, way: Way): Promise<readonly Hop[] | Answer> {
+  if (target.by === "route") return target.hops
+  const silent = { kind: "failed", why: "the resolver is silent" } as const
+  const asked = way.resolver(target.domain).catch((error: unknown) => ({ kind: "failed", why: String(error) }) as const)
+  const found = await within<MxRecords>(way.clock, RESOLVE_MS, asked, silent)
+  return mxHops(target.domain, found, way.name, way.dice)
+}
+
+type SignalledWay = Way & { readonly signal: AbortSignal }
+
+/** RFC 7435: opportunistic TLS that fails is followed by plain text, because it promised nobody anything. */
+async function openHop(hop: Hop, tls: NextHopTls, way: SignalledWay): Promise<Session | NotOpened> {
+  const opened = await openWith(hop, tls, way)
+  const again = tls === "opportunistic" && !(opened instanceof Session) && opened.tls && !way.signal.aborted
+  return again ? openWith(hop, "plain", way) : opened
+}
+
+async function openWith(hop: Hop, tls: NextHopTls | "plain", way: SignalledWay): Promise<Session | NotOpened> {
+  const connection = await dialled(hop, way)
+  if ("code" in connection) return connection
+  if (endsHere(connection, way.ownAddresses)) {
+    connection.destroy()
+    return { code: "NEXT_HOP_IS_US", detail: "the connection ends at this relay", tls: false }
+  }
+  return openSession(connection, {
+    name: way.name,
+    clock: way.clock,
+    signal: way.signal,
+    host: hop.kind === "tcp" ? hop.to.host : hopText(hop),
+    tls: tls === "plain" ? "plain" : tls === "opportunistic" ? "if-offered" : "required",
+    tlsOptions: {
+      rejectUnauthorized: tls === "verify",
+      minVersion: "TLSv1.2", // RFC 8996
+      ...(way.ca && { ca: [...way.ca] }),
+    },
+  })
+}
+
+async function dialled(
+  hop: Hop,
+  { dial, clock, connectDeadlineMs, signal }: SignalledWay,
+): Promise<Duplex | NotOpened> {
+  const attempt = new AbortController()
+  const stop = (): void => attempt.abort(new Error("the relay is being stopped"))
+  const forget = clock.after(connectDeadlineMs, () => attempt.abort(new Error("no connection in time")))
+  signal.addEventListener("abort", stop)
+  try {
+    return await dial(hop, attempt.signal)
+  } catch (error) {
+    const why: unknown = attempt.signal.aborted ? attempt.signal.reason : error
+    return { code: "HOME_AWAY", detail: printable(String(why)), tls: false }
+  } finally {
+    forget()
+    signal.removeEventListener("abort", stop)
+  }
+}
+
+async function within<Value>(clock: Clock, delayMs: number, wanted: Promise<Value>, otherwise: Value): Promise<Value> {
+  let forget = (): void => {}
+  const late = new Promise<Value>((resolve) => {
+    forget = clock.after(delayMs, () => resolve(otherwise))
+  })
+  try {
+    return await Promise.race([wanted, late])
+  } finally {
+    forget()
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * nodemailer's SMTP client with what it lacks for a relay: notices and keywords per recipient, extensions read from
+ * keywords and not from anywhere in the reply, an ear for its own name, and progress that deadlines can be set by.
+ * It reaches into members that are not promised: the version is pinned, and each member has a contract test.
+ */
+import type { Duplex } from "node:stream"
+import type { ConnectionOptions } from "node:tls"
+import SMTPConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection"
+import { hostname, type Hostname } from "../../names/hostname.ts"
+
+type Done = (error: Error | null, result?: unknown) => void
+
+/** What of nodemailer 10.6.0 is used beyond its declared types. test/unit/smtp/delivery/smtp-client.test.ts is the proof. */
+interface Inner extends SMTPConnection {
+  _actionGreeting(reply: string): void
+  _parseEhloExtensions(reply: string): void
+  _advanceEnvelope(reply: string, done: Done): void
+  _actionDATA(reply: string, done: Done): void
+  _getDsnRcptToArgs(): string
+  _sendCommand(line: string, logged?: string): void
+  _envelope: false | { readonly mailError?: Refused; readonly rejectedErrors?: readonly Refused[] }
+  _recipientQueue: readonly string[]
+  _supportedExtensions: string[]
+  _ehloLines?: readonly string[]
+  _currentDataStream: object | false
+}
+
+type Refused = { readonly recipient?: string; readonly response?: string }
+
+const Base = SMTPConnection as unknown as new (options: SMTPConnectionOptions) => Inner
+
+export type ClientOptions = {
+  /** Connected; the client owns it from here on. */
+  readonly socket: Duplex
+  /** Our name, for EHLO; a next hop that greets with it is ourselves. */
+  readonly name: Hostname
+  /** Who is meant to answer: what its certificate is checked for. */
+  readonly host: string
+  readonly tls: "plain" | "if-offered" | "required"
+  readonly tlsOptions: ConnectionOptions
+}
+
+/** What goes beside the envelope that nodemailer knows. */
+export type Parameters = {
+  /** Added to MAIL FROM. */
+  readonly mail: readonly string[]
+  /** Added to RCPT TO, by recipient. */
+  readonly rcpt: ReadonlyMap<string, readonly string[]>
+}
+
+/** Ours: nodemailer's own timers stand behind our deadlines, which follow the clock that is handed in. */
+const NEVER_MS = 24 * 3_600_000
+/** Ours: no reply that means anything is longer. */
+const REPLY_BYTES_MAX = 64 * 1024
+
+/** nodemailer looks for these in its own list before it uses them. */
+const USED_BY_NODEMAILER = ["SMTPUTF8", "DSN", "8BITMIME", "REQUIRETLS", "PIPELINING", "SIZE"]
+
+export class SmtpClient extends Base {
+  /** EHLO keywords in upper case and what follows them. Empty after HELO. */
+  features: ReadonlyMap<string, string> = new Map()
+  /** Called for every reply to the envelope. */
+  progress = (): void => {}
+  parameters: Parameters = { mail: [], rcpt: new Map() }
+  readonly #ownName: Hostname
+
+  constructor({ socket, name, host, tls, tlsOptions }: ClientOptions) {
+    super({
+      // A stream of a tunnel has all that nodemailer asks of a socket: events, write, cork, end, destroy, setTimeout.
+      connection: socket as NonNullable<SMTPConnectionOptions["connection"]>,
+      host,
+      name,
+      secure: false,
+      ignoreTLS: tls === "plain",
+      requireTLS: tls === "required",
+      opportunisticTLS: tls === "if-offered",
+      tls: tlsOptions,
+      connectionTimeout: NEVER_MS,
+      greetingTimeout: NEVER_MS,
+      socketTimeout: NEVER_MS,
+      socketCloseTimeout: 0,
+      maxResponseSize: REPLY_BYTES_MAX,
+    })
+    this.#ownName = name
+  }
+
+  /** What MAIL was refused with in the running or last transaction; `undefined` if it was not. */
+  get mailRefusal(): string | undefined {
+    return this._envelope ? this._envelope.mailError?.response : undefined
+  }
+
+  /**
+   * What each recipient was refused with. Nothing when MAIL was refused: the "503 MAIL first" that a pipelined RCPT
+   * then earns is about the order of commands and would pass for a permanent refusal.
+   */
+  refusals(): ReadonlyMap<string, string> {
+    if (!this._envelope || this._envelope.mailError) return new Map()
+    const errors = this._envelope.rejectedErrors ?? []
+    return new Map(errors.map(({ recipient = "", response = "" }) => [recipient, response]))
+  }
+
+  /** Content has begun and has not gone out to its end: nothing but closing is possible. */
+  get amidContent(): boolean {
+    return this._currentDataStream !== false
+  }
+
+  override _actionGreeting(reply: string): void {
+    const greeter = hostname(/^220[ -](?<name>\S+)/.exec(reply)?.groups?.["name"] ?? "")
+    if (greeter !== this.#ownName) return super._actionGreeting(reply)
+    this.emit("error", Object.assign(new Error(`it greets as ${greeter}`), { code: OWN_NAME }))
+    this.close()
+  }
+
+  override _parseEhloExtensions(reply: string): void {
+    // The first line names the host: "mx-dsn.example" offers nothing.
+    const [, ...lines] = reply.split(/\r?\n/)
+    super._parseEhloExtensions(["250-host", ...lines].join("\n"))
+    this.features = new Map(lines.map(keyword))
+    this._supportedExtensions = USED_BY_NODEMAILER.filter((name) => this.features.has(name))
+  }
+
+  override _advanceEnvelope(reply: string, done: Done): void {
+    this.progress()
+    super._advanceEnvelope(reply, done)
+  }
+
+  override _actionDATA(reply: string, done: Done): void {
+    this.progress()
+    // RFC 5321 §4.3.2: only 354 asks for content. A 250 here answers another command, and the one after it would pass for the final one.
+    if (reply.startsWith("2")) return done(Object.assign(new Error(`${reply} instead of 354`), { code: "EPROTOCOL" }))
+    super._actionDATA(reply, done)
+  }
+
+  override _getDsnRcptToArgs(): string {
+    const recipient = this._recipientQueue.at(-1) ?? ""
+    return (this.parameters.rcpt.get(recipient) ?? []).map((parameter) => ` ${parameter}`).join("")
+  }
+
+  override _sendCommand(line: string, logged?: string): void {
+    const there = line.slice(line.lastIndexOf(">")).split(" ")
+    const more = line.startsWith("MAIL FROM:") ? this.parameters.mail.filter((one) => !there.includes(one)) : []
+    super._sendCommand([line, ...more].join(" "), logged)
+  }
+}
+
+/** The error code of a next hop that greets with our own name. */
+export const OWN_NAME = "WAYPOST_OWN_NAME"
+
+function keyword(line: string): [string, string] {
+  const parts = /^\d{3}[ -](?<name>[^\s=]+)[\s=]*(?<rest>.*)$/.exec(line)?.groups
+  return [(parts?.["name"] ?? "").toUpperCase(), parts?.["rest"] ?? ""]
+}

@@ -1,0 +1,58 @@
+/** Where a recipient's mail goes next: along the friend's route, or, for our own notices alone, by MX. */
+import { endpointText, type Endpoint } from "../../names/endpoint.ts"
+import { hostname, type Hostname } from "../../names/hostname.ts"
+import { routeName, type FriendName, type NextHopTls, type Route } from "../../route/route.ts"
+import { failed, type Answer } from "./answer.ts"
+
+/**
+ * In whose name the relay keeps notices that it wrote itself. No friend can have this name: it is none that a
+ * configuration may give. So notices have a share of the spool of their own, and a friend's full share never eats one.
+ */
+export const OWN_MAIL: FriendName = "(relay)"
+
+export type Target =
+  | { readonly by: "route"; readonly friend: FriendName; readonly hops: readonly Hop[]; readonly tls: NextHopTls }
+  | { readonly by: "mx"; readonly domain: Hostname }
+
+/** One place to connect to. */
+export type Hop =
+  | { readonly kind: "tcp"; readonly to: Endpoint }
+  | { readonly kind: "box"; readonly friend: FriendName; readonly service: string }
+
+/**
+ * The peer mail route for a domain: of this friend, or of any friend if none is named. `undefined`: there is none
+ * (any more); the mail waits, because a relay that guesses another way is an open relay.
+ */
+export type RouteOf = (friend: FriendName | undefined, domain: Hostname) => Route | undefined
+
+/** The way for one recipient of a friend's message or of a notice of ours. */
+export function targetOf(friend: FriendName, address: string, routeOf: RouteOf): Target | Answer {
+  const domain = hostname(address.slice(address.lastIndexOf("@") + 1))
+  const own = friend === OWN_MAIL
+  const route = domain && routeOf(own ? undefined : friend, domain)
+  const along = route && alongRoute(route)
+  if (along) return along
+  if (own) return domain ? { by: "mx", domain } : failed("refused", "DOMAIN_UNKNOWN", "its domain is not a host name")
+  return failed("later", "NO_ROUTE", `no peer mail route of ${friend} leads to that domain`)
+}
+
+/** Equal for everything that shares connections, concurrency and back-off. */
+export function targetKey(target: Target): string {
+  if (target.by === "mx") return `mx ${target.domain}`
+  return `route ${target.friend} ${target.tls} ${target.hops.map(hopText).join(" ")}`
+}
+
+/** For logs and notices. */
+export function hopText(hop: Hop): string {
+  return hop.kind === "tcp" ? endpointText(hop.to) : `box ${routeName({ friend: hop.friend, listener: hop.service })}`
+}
+
+function alongRoute(route: Route): Target | undefined {
+  const { carry, to, friend } = route
+  if (carry.mode !== "peer" || carry.as !== "mail") return undefined
+  const hops: readonly Hop[] =
+    to.kind === "tcp"
+      ? to.to.map((endpoint) => ({ kind: "tcp", to: endpoint }))
+      : [{ kind: "box", friend, service: to.service }]
+  return { by: "route", friend, hops, tls: carry.tls }
+}

@@ -1,0 +1,50 @@
+import { expect, test } from "@jest/globals"
+import { OWN_MAIL, targetKey, targetOf, type Target } from "../../../../src/smtp/delivery/target.ts"
+import { routesOf, routeFor, routeTo } from "../../../support/delivery.ts"
+
+const route = routeTo({ port: 2525 })
+const routeOf = routesOf(route)
+
+test("a friend's mail goes along his route", () => {
+  expect(target("dave", "dave@dave.example")).toMatchObject({ by: "route", friend: "dave", tls: "opportunistic" })
+  expect(target("dave", '"a@b"@Dave.Example')).toMatchObject({ by: "route" })
+})
+
+test.each([
+  ["of a domain without a route", "dave", "dave@elsewhere.example"],
+  ["of another friend's domain", "erin", "dave@dave.example"],
+  ["with no domain", "dave", "dave"],
+  ["of an address literal", "dave", "dave@[192.0.2.1]"],
+])("mail %s waits", (_, friend, address) => {
+  expect(targetOf(friend, address, routeOf)).toMatchObject({ kind: "later", code: "NO_ROUTE" })
+})
+
+test("a notice of ours goes along a route where there is one, else by MX", () => {
+  expect(target(OWN_MAIL, "dave@dave.example")).toMatchObject({ by: "route" })
+  expect(target(OWN_MAIL, "carol@sender.example")).toEqual({ by: "mx", domain: "sender.example" })
+  expect(targetOf(OWN_MAIL, "carol@[192.0.2.1]", routeOf)).toMatchObject({ kind: "refused", code: "DOMAIN_UNKNOWN" })
+})
+
+test("a route that is not peer mail leads nowhere", () => {
+  const dedicated = { ...route, carry: { mode: "dedicated", proxy: "none", otherwise: "refuse" } } as const
+  expect(targetOf("dave", "dave@dave.example", () => dedicated)).toMatchObject({ code: "NO_ROUTE" })
+})
+
+test("what differs in host, TLS or friend shares nothing", () => {
+  const keys = [
+    routeTo({ port: 1 }),
+    routeTo({ port: 2 }),
+    routeTo({ port: 1 }, "verify"),
+    routeFor({ kind: "box", service: "smtp" }),
+  ].map((one) => targetKey(resolved(targetOf("dave", "a@dave.example", () => one))))
+  expect(new Set(keys).size).toBe(4)
+})
+
+function target(friend: string, address: string): Target {
+  return resolved(targetOf(friend, address, routeOf))
+}
+
+function resolved(found: ReturnType<typeof targetOf>): Target {
+  if (!("by" in found)) throw new Error(found.kind)
+  return found
+}
