@@ -1,7 +1,7 @@
 /** The part for programs: message/delivery-status (RFC 3464 §2), or its UTF-8 form (RFC 6533 §4) where an address needs it. */
 import { dateTime, field, isAscii } from "./fields.ts"
 import { mimePart } from "./mime-part.ts"
-import type { Report, ReportedRecipient } from "./report.ts"
+import type { Report, ReportedRecipient } from "./reported.ts"
 
 export function deliveryStatusPart(report: Report): string {
   const groups = [messageFields(report), ...report.recipients.map(recipientFields)]

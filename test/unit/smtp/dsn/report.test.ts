@@ -1,7 +1,8 @@
 import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { hostname } from "../../../../src/names/hostname.ts"
-import { writeReport, type Original, type Report, type ReportedRecipient } from "../../../../src/smtp/dsn/report.ts"
+import { writeReport } from "../../../../src/smtp/dsn/report.ts"
+import type { Original, Report, ReportedRecipient } from "../../../../src/smtp/dsn/reported.ts"
 import { readMime, type MimePart } from "../../../support/mime.ts"
 
 const BOB = hostname("relay.bob.example") as NonNullable<ReturnType<typeof hostname>>
