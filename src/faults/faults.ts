@@ -49,6 +49,11 @@ export const faults = {
   PROXY_MISSING: { blame: "peer", tell: "This listener expects a PROXY header from that address" },
   // Before STARTTLS
   NEEDS_TLS: { blame: "peer", smtp: "530 5.7.0", tell: "Must issue a STARTTLS command first" },
+  UNNAMED_SENDER: {
+    blame: "peer",
+    smtp: "421 4.7.0",
+    tell: "Your TLS names no host behind this address, and mail for those behind it is not read here; use their IPv6 address, or send SNI",
+  },
   OTHER_PROTOCOL: { blame: "peer", smtp: "554 5.5.0", tell: "That is not the protocol spoken here" },
   PRELUDE_TOO_LONG: { blame: "peer", smtp: "421 4.7.0", tell: "Too much was said before TLS" },
   HOME_MALFORMED: { blame: "friend", smtp: "451 4.5.0", tell: "The next host does not follow its protocol" },

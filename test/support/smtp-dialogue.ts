@@ -1,7 +1,7 @@
 /** A mail server on a real socket, and a client that speaks SMTP as badly as a test wants it to. */
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
-import { connect as connectTls, type ConnectionOptions } from "node:tls"
+import { connect as connectTls, TLSSocket, type ConnectionOptions } from "node:tls"
 import { systemClock } from "../../src/clock/clock.ts"
 import { silentLog } from "../../src/log/log.ts"
 import { hostname, type Hostname } from "../../src/names/hostname.ts"
@@ -146,6 +146,11 @@ export class SmtpClient {
     this.#socket = connectTls({ socket: this.#socket, rejectUnauthorized: false, ...options })
     await once(this.#socket, "secureConnect")
     this.#listen()
+  }
+
+  /** The certificate that the server showed, PEM; `undefined` before TLS. */
+  peerCertificate(): string | undefined {
+    return this.#socket instanceof TLSSocket ? this.#socket.getPeerX509Certificate()?.toString() : undefined
   }
 
   /** Will send nothing more, and still listens. */

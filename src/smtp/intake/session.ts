@@ -27,6 +27,8 @@ export type Arrival = {
    * up to 220; the next byte is TLS. Not given: nothing.
    */
   readonly after?: "EHLO" | "STARTTLS"
+  /** Say only this, once TLS has begun, and close: the session has no future, and its client is to know why. */
+  readonly refusal?: FaultCode | undefined
 }
 
 /** As Postfix (smtpd_hard_error_limit, smtpd_soft_error_limit, smtpd_error_sleep_time): who guesses is slowed, then cut. */
@@ -89,6 +91,7 @@ export class MailSession extends SMTPConnection {
   override _sendGreeting(): void {
     if (!this.#isAnswered) super._sendGreeting()
     if (this.#arrival.after === "STARTTLS") this.#isAnswered = false
+    if (this.#arrival.refusal) this.#refuse(fault(this.#arrival.refusal, "said inside our own TLS"))
   }
 
   /** Called by the base constructor: nothing of ours exists yet, and nothing in here needs it before a byte arrives. */
