@@ -28,7 +28,7 @@ export type Listener = {
   readonly acceptProxy: readonly Cidr[]
   /** The whole listener is this friend's. */
   readonly friend: FriendName | undefined
-  /** TLS listeners: the friend who gets connections that name nobody. `undefined`: they get an alert. */
+  /** TLS listeners: the friend who gets connections that name nobody, or somebody unknown. `undefined`: they get an alert. */
   readonly default: FriendName | undefined
 }
 

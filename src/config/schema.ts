@@ -62,7 +62,10 @@ export const listenerSchema = z
       .meta({ description: "the ranges of the load balancers whose PROXY header is read, as in [10.0.0.0/8]" })
       .default([]),
     friend: z.string().meta({ description: "the one friend whose listener this is, whatever arrives" }).optional(),
-    default: z.string().meta({ description: "tls only: the friend who gets visitors that name nobody" }).optional(),
+    default: z
+      .string()
+      .meta({ description: "tls only: the friend who gets visitors that name no server, or one that is no friend's" })
+      .optional(),
   })
   .meta({ description: "a map with bind and protocol" })
 
