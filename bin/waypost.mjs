@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-// The installed command. It only checks the runtime, so that an old Node gets a sentence and not a syntax error.
+// The installed command. It checks the runtime first, so that an old Node gets a sentence and not a syntax error, and
+// runs the source in a checkout and the compiled program in a package, which has no source.
+import { existsSync } from "node:fs"
+
 const [major = 0] = process.versions.node.split(".").map(Number)
 if (major < 24) {
   console.error(
@@ -7,4 +10,7 @@ if (major < 24) {
   )
   process.exit(1)
 }
-await import(new URL("../src/cli/main.ts", import.meta.url).href)
+const source = new URL("../src/cli/main.ts", import.meta.url)
+const compiled = new URL("../dist/cli/main.js", import.meta.url)
+const { main } = await import((existsSync(source) ? source : compiled).href)
+await main(process.argv.slice(2))
