@@ -4,13 +4,14 @@
  */
 import type { Listener } from "../config/config.ts"
 import { endpointText, type SocketAddress } from "../names/endpoint.ts"
-import type { ListenerName } from "../route/route.ts"
-import type { Decide, Ended, Engine, OpenListener } from "../net/engine.ts"
+import type { ListenerName, Protocol } from "../route/route.ts"
+import type { Decide, Ended, Engine, ListenOptions, OpenListener } from "../net/engine.ts"
 
 export type Bound = { readonly listener: string; readonly asked: SocketAddress; readonly bound: SocketAddress }
 
 export type ListenerSet = {
   readonly engine: Engine
+  readonly ask: (protocol: Protocol) => ListenOptions["ask"]
   /** Asked once for each address; what it answers serves every later configuration too. */
   readonly decideFor: (listener: ListenerName) => Decide
   readonly ended: (report: Ended) => void
@@ -77,9 +78,9 @@ export class OpenListeners {
   }
 
   #open({ listener, bind }: Place): Promise<OpenListener> {
-    const { engine, decideFor, ended, decideDeadlineMs } = this.#set
-    const ask = listener.protocol === "tls" || listener.protocol === "http" ? "bytes" : "accept"
-    const options = { name: listener.name, bind, ask, decideDeadlineMs: decideDeadlineMs(), ended } as const
+    const { engine, ask, decideFor, ended, decideDeadlineMs } = this.#set
+    const { name, protocol } = listener
+    const options = { name, bind, ask: ask(protocol), decideDeadlineMs: decideDeadlineMs(), ended }
     return engine.listen(options, decideFor(listener.name))
   }
 

@@ -37,10 +37,14 @@ export async function openBob({ program, folder, configuration }: BobOptions): P
   const recording = join(folder, "recording.jsonl")
   await writeFile(file, configuration)
   await writeFile(recording, "")
-  const relay = spawn(process.execPath, [...process.execArgv, ...recorderArguments(), program, "relay", "-c", file], {
-    stdio: ["ignore", "pipe", "pipe", "ipc"], // the relay ends when the channel does: it never outlives the demo
-    env: { ...process.env, [RECORDING_VARIABLE]: recording, WAYPOST_ENGINE: "javascript" },
-  })
+  const relay = spawn(
+    process.execPath,
+    [...process.execArgv, ...recorderArguments(), program, "relay", "-c", file, "--engine", "javascript"],
+    {
+      stdio: ["ignore", "pipe", "pipe", "ipc"], // the relay ends when the channel does: it never outlives the demo
+      env: { ...process.env, [RECORDING_VARIABLE]: recording },
+    },
+  )
   await using undo = new AsyncDisposableStack()
   undo.defer(() => stop(relay))
   const { bound, admin } = await started(relay)

@@ -35,6 +35,7 @@ beforeEach(() => {
   engine = new AddressBook()
   listeners = new OpenListeners({
     engine,
+    ask: () => "accept",
     decideFor: () => () => ({ do: "reset", why: "test" }),
     ended: () => {},
     decideDeadlineMs: () => 1000,
