@@ -9,11 +9,16 @@ import { EXIT } from "./exit-code.ts"
 import { nearest } from "../names/nearest.ts"
 import { columns, endQuietlyOnBrokenPipe } from "./terminal.ts"
 import type { Verb } from "./verb.ts"
+import { box } from "./verbs/box.ts"
 import { check } from "./verbs/check.ts"
+import { demo } from "./verbs/demo.ts"
 import { doctor } from "./verbs/doctor.ts"
 import { explain } from "./verbs/explain.ts"
+import { invite } from "./verbs/invite.ts"
+import { join } from "./verbs/join.ts"
+import { relay } from "./verbs/relay.ts"
 
-const VERBS: readonly Verb[] = [check, explain, doctor]
+const VERBS: readonly Verb[] = [relay, check, doctor, explain, invite, join, box, demo]
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {
@@ -32,7 +37,6 @@ function commandLine(words: readonly string[]) {
     .scriptName("waypost")
     .usage("$0 VERB\n\nA connection router that friends run for each other, and that says who can read what.")
     .version(version())
-    .completion("completion", "print a completion script for bash or zsh")
     .alias({ h: "help" })
     .strict()
     .recommendCommands()
@@ -48,7 +52,7 @@ function commandLine(words: readonly string[]) {
       throw error ?? wrongUsage(message, words)
     })
   for (const verb of VERBS) program.command(verb)
-  return program
+  return program.completion("completion", "print a completion script for bash or zsh")
 }
 
 function version(): string {

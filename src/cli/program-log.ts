@@ -7,6 +7,15 @@ export function programLog(): Log {
   return process.stdout.isTTY ? readableLog() : jsonLog()
 }
 
+/** As `log`, but what is no error is held back until `speaks`: a summary will say it better. */
+export function quietUntil(speaks: () => boolean, log: Log): Log {
+  return {
+    info: (event, fields) => void (speaks() && log.info(event, fields)),
+    warn: (event, fields) => void (speaks() && log.warn(event, fields)),
+    error: (event, fields) => log.error(event, fields),
+  }
+}
+
 function jsonLog(): Log {
   const sink = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime })
   return {

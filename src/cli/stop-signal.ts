@@ -1,9 +1,9 @@
-/** Ctrl-C and SIGTERM: the first asks for a clean end, the second is an order. */
+/** Ctrl-C and SIGTERM: the first asks for a clean end, the second is an order. A parent that is gone asks too. */
 
 /** Shells report a program that a signal ended as 128 plus its number. */
 const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
 
-/** Fires at the first SIGINT or SIGTERM; the second ends the process at once. */
+/** Fires at the first SIGINT or SIGTERM, or when a parent with a channel to us ends; the next signal ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController()
   for (const name of ["SIGINT", "SIGTERM"] as const) {
@@ -12,6 +12,8 @@ export function stopSignal(): AbortSignal {
       controller.abort()
     })
   }
+  process.once("disconnect", () => controller.abort())
+  process.channel?.unref() // listened to, it would keep the process alive
   return controller.signal
 }
 

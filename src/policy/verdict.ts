@@ -9,10 +9,7 @@ import type { WarningCode } from "./warnings.ts"
 export const POWERS = ["read", "change", "impersonate", "keep", "metadata", "cut-off"] as const
 export type Power = (typeof POWERS)[number]
 
-/**
- * `by-attack`: not by running the relay as configured, but by misusing its place, be it only by looking at what somebody
- * else left in the clear; it leaves evidence or can be prevented.
- */
+/** `by-attack`: not by running the relay as configured, but by misusing its place; it leaves evidence or can be prevented. */
 export type Level = "no" | "by-attack" | "yes"
 
 /** `some`: only part of what passes, which the reason names. */

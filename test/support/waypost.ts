@@ -8,16 +8,19 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string }
 
-/** Starts it and leaves it running. */
-export function startWaypost(words: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...words], {
-    env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1", ...env },
+/** Starts it and leaves it running; `channel`: with a channel to us, which it notices to be closed. */
+export function startWaypost(words: readonly string[], { channel = [] }: { channel?: readonly "ipc"[] } = {}) {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...words], {
+    env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe", ...channel],
   })
+  const { stdout, stderr } = child
+  if (!stdout || !stderr) throw new Error("pipes were asked for")
+  return Object.assign(child, { stdout, stderr })
 }
 
 export async function waypost(...words: readonly string[]): Promise<Ran> {
   const child = startWaypost(words)
-  child.stdin.end()
   const ended = once(child, "close")
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), ended])
   return { code: child.exitCode, out, err }

@@ -8,7 +8,7 @@ import { examineClock } from "./clock.ts"
 import type { Finding } from "./finding.ts"
 import { examinePorts } from "./ports.ts"
 import { examineResolver } from "./resolver.ts"
-import { examineDescriptors, examineNode } from "./runtime.ts"
+import { examineDescriptors, examineEngine, examineNode } from "./runtime.ts"
 import { examineStateFolder } from "./state-folder.ts"
 
 /** What a relay usually listens on. */
@@ -19,6 +19,7 @@ export async function examine(config: Config | undefined): Promise<readonly Find
   const engine = javascriptEngine({ log: silentLog })
   const findings = [
     examineNode(),
+    examineEngine(),
     await examineDescriptors(),
     examineClock(),
     await examineResolver(),

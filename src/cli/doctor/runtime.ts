@@ -1,6 +1,7 @@
 /** The program itself: Node, the engine, how many connections the system lets it hold. */
 import { readFile } from "node:fs/promises"
 import { DEFAULT_LIMITS } from "../../config/config.ts"
+import { engineOffer } from "../../net/choose-engine.ts"
 import type { Finding } from "./finding.ts"
 
 const NODE_MAJOR_MIN = 24
@@ -13,6 +14,11 @@ export function examineNode(version = process.versions.node): Finding {
   return enough
     ? { what: "Node.js", state: "ok", found: version }
     : { what: "Node.js", state: "fail", found: version, remedy: `install Node.js ${NODE_MAJOR_MIN} or newer` }
+}
+
+export function examineEngine(offer = engineOffer()): Finding {
+  const found = `${offer.kind}: ${offer.why}`
+  return { what: "engine", state: offer.kind === "native" ? "ok" : "warn", found }
 }
 
 export async function examineDescriptors(limitsFile = "/proc/self/limits"): Promise<Finding> {

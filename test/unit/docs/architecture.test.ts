@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { MAY_IMPORT } from "../../tools/check-structure.ts"
+import { MAY_IMPORT } from "../../../tools/check-structure.ts"
 
-const ROOT = new URL("../../", import.meta.url)
+const ROOT = new URL("../../../", import.meta.url)
 const text = readFileSync(new URL("ARCHITECTURE.md", ROOT), "utf8")
 /** | `folder` | what | imports | */
 const codeMap = [...text.matchAll(/^\| `(\w+)` \| (.+) \| (.+) \|$/gm)].map(([, folder = "", what, imports = ""]) => ({
@@ -22,7 +22,10 @@ test("the code map's imports are the ones that are enforced", () => {
   expect(Object.fromEntries(codeMap.map(({ folder, imports }) => [folder, imports]))).toEqual(MAY_IMPORT)
 })
 
-test.each(["CONTRIBUTING.md", "CHANGELOG.md"])("every link in %s leads to a file", (file) => {
-  const links = [...readFileSync(new URL(file, ROOT), "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g)]
-  expect(links.map(([, path = ""]) => path).filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([])
-})
+test.each(["README.md", "ARCHITECTURE.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"])(
+  "every link in %s leads to a file",
+  (file) => {
+    const links = [...readFileSync(new URL(file, ROOT), "utf8").matchAll(/\]\((?!https?:)([^)#]+)/g)]
+    expect(links.map(([, path = ""]) => path).filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([])
+  },
+)

@@ -1,0 +1,23 @@
+/** What a relay says on a terminal when it has started. */
+import type { Config } from "../config/config.ts"
+import { endpointText } from "../names/endpoint.ts"
+import { describeRoute } from "../route/describe.ts"
+import type { Relay } from "../relay/relay.ts"
+import { assessmentText } from "./assessment-text.ts"
+import { coloured } from "./terminal.ts"
+import { textTable } from "./text-table.ts"
+
+export function startSummary(config: Config, { bound, verdicts }: Relay, widthChars: number): string {
+  const listening = bound.map(({ listener, bound: at }) => [listener, endpointText(at)])
+  const routes = config.friends.flatMap((friend) => friend.routes.map(describeRoute))
+  return [
+    coloured(
+      "title",
+      `${config.relay.name} carries for ${config.friends.map(({ name }) => name).join(", ") || "nobody"}`,
+    ),
+    textTable(listening, widthChars),
+    routes.join("\n"),
+    assessmentText({ verdicts, broken: [] }, widthChars),
+    "Ctrl-C ends it.\n",
+  ].join("\n\n")
+}

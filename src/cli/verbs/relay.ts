@@ -1,0 +1,62 @@
+import { systemClock } from "../../clock/clock.ts"
+import type { Log } from "../../log/log.ts"
+import { chooseEngine } from "../../net/choose-engine.ts"
+import { startRelay, type Relay } from "../../relay/relay.ts"
+import { complaintOf } from "../complaint.ts"
+import { loadConfigFile } from "../config-file.ts"
+import { EXIT } from "../exit-code.ts"
+import { followFile } from "../follow-file.ts"
+import { programLog, quietUntil } from "../program-log.ts"
+import { startSummary } from "../start-summary.ts"
+import { fired, stopSignal } from "../stop-signal.ts"
+import { columns, say } from "../terminal.ts"
+import { CONFIG, verb } from "../verb.ts"
+
+/** `waypost relay -c FILE`: runs until it is told to stop, and follows its file. */
+export const relay = verb({
+  synopsis: "relay",
+  does: "run a relay",
+  options: {
+    config: CONFIG,
+    engine: {
+      choices: ["native", "javascript"] as const,
+      describe: "who moves the bytes; the native one where it is built",
+    },
+  },
+  examples: [["waypost relay -c relay.yaml", "SIGHUP or a changed file loads it anew; SIGTERM ends it cleanly"]],
+  run: async ({ config: file, engine: wish }) => {
+    const stop = stopSignal()
+    let summarised = !process.stdout.isTTY
+    const log = quietUntil(() => summarised, programLog())
+    endOnBug(log)
+    const config = await loadConfigFile(file)
+    const running = await startRelay(config, { clock: systemClock, log, engine: chooseEngine({ log, wish }) })
+    if (!summarised) say(startSummary(config, running, columns()))
+    summarised = true
+    const forget = followFile(file, () => reload(file, running, log))
+    await fired(stop)
+    forget()
+    log.info("stopping")
+    await running.stop()
+    log.info("stopped")
+    return EXIT.fine
+  },
+})
+
+/** A bug leaves the process in a state that nobody knows: it is told with its stack, and the process ends. */
+function endOnBug(log: Log): void {
+  process.on("uncaughtException", (error) => {
+    log.error("bug", { message: error.message, stack: error.stack })
+    process.exit(EXIT.failed)
+  })
+}
+
+/** A bad file changes nothing and is complained about. */
+async function reload(file: string, running: Relay, log: Log): Promise<void> {
+  try {
+    await running.reload(await loadConfigFile(file))
+    log.info("reloaded", { file })
+  } catch (error) {
+    for (const fault of complaintOf(error).text.split("\n")) log.error("not reloaded", { fault })
+  }
+}
