@@ -3,6 +3,7 @@
  * requests is ever used for another's, and a backend is reached however the relay reaches it: by TCP or by tunnel.
  */
 import { Agent, type ClientRequest } from "node:http"
+import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 
 /** Opens a connection to a backend; rejects with a FaultError BACKEND_REFUSES, BACKEND_SILENT or BACKEND_UNKNOWN. */
@@ -37,11 +38,34 @@ export class BackendAgent extends Agent {
 
   async #dial(done: Connected | undefined): Promise<void> {
     try {
-      done?.(null, await this.#connect())
+      done?.(null, asSocket(await this.#connect()))
     } catch (error) {
       done?.(error as Error, undefined as never) // the second is not looked at when there is a first (node:_http_agent)
     }
   }
+}
+
+/** A tunnel's stream has most of what node:http and http-proxy ask of a socket; the rest means nothing to it. */
+function asSocket(stream: Duplex): Duplex {
+  return stream instanceof Socket ? stream : Object.assign(stream, SOCKET_ONLY)
+}
+
+const SOCKET_ONLY = {
+  setNoDelay(this: Duplex) {
+    return this
+  },
+  setKeepAlive(this: Duplex) {
+    return this
+  },
+  ref(this: Duplex) {
+    return this
+  },
+  unref(this: Duplex) {
+    return this
+  },
+  destroySoon(this: Duplex) {
+    this.end(() => this.destroy())
+  },
 }
 
 type Connected = (error: Error | null, socket: Duplex) => void

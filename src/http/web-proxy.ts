@@ -33,8 +33,8 @@ export interface WebProxy {
 }
 
 export type WebOptions = FindOptions & {
-  /** Rejects with a FaultError BACKEND_REFUSES, BACKEND_SILENT or BACKEND_UNKNOWN; the socket allows half-open. */
-  readonly dial: (route: Route, deadlineMs: number) => Promise<Socket>
+  /** Rejects with a FaultError BACKEND_REFUSES, BACKEND_SILENT or BACKEND_UNKNOWN. A socket, half-open allowed, or a tunnel's stream. */
+  readonly dial: (route: Route, deadlineMs: number) => Promise<Duplex>
   readonly log: Log
   readonly clock?: Clock
   readonly limits?: Partial<WebLimits>
@@ -167,7 +167,7 @@ class ReverseProxy implements WebProxy {
   #agentsOf(route: Route): Record<"request" | "upgrade", BackendAgent> {
     const known = this.#agents.get(route)
     if (known) return known
-    const connect = (): Promise<Socket> => this.#options.dial(route, this.#limits.connectDeadlineMs)
+    const connect = (): Promise<Duplex> => this.#options.dial(route, this.#limits.connectDeadlineMs)
     const agents = { request: new BackendAgent(connect, BACKEND_KEEP_ALIVE_MS), upgrade: new BackendAgent(connect, 0) }
     this.#agents.set(route, agents)
     return agents

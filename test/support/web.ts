@@ -3,6 +3,7 @@ import { once } from "node:events"
 import type { RequestListener } from "node:http"
 import { createServer as createHttpServer } from "node:http"
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import type { TLSSocketOptions } from "node:tls"
 import { FaultError, fault } from "../../src/faults/faults.ts"
 import type { WebLimits } from "../../src/http/web-limits.ts"
@@ -25,10 +26,11 @@ export type DoorOptions = {
   readonly tls?: Pick<TLSSocketOptions, "secureContext">
   /** Reads the first bytes of a connection and gives them back, as whoever looks for a server name does. */
   readonly peeks?: boolean
+  readonly dial?: (route: Route) => Promise<Duplex>
 }
 
 /** A listening socket that hands every connection to a web proxy called `relay.bob.example`. */
-export async function door({ hosts, limits, tls, peeks }: DoorOptions): Promise<Doored> {
+export async function door({ hosts, limits, tls, peeks, dial = dialTcp }: DoorOptions): Promise<Doored> {
   const logged: Doored["logged"] = []
   const note = (event: string, fields?: Fields): void => void logged.push({ event, fields })
   const log: Log = { info: note, warn: note, error: note }
@@ -146,7 +148,7 @@ export function route(host: string, port: number): Route {
   }
 }
 
-async function dial({ to }: Route): Promise<Socket> {
+async function dialTcp({ to }: Route): Promise<Socket> {
   const port = to.kind === "tcp" ? to.to[0].port : 0
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
   try {
