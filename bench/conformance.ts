@@ -1,5 +1,5 @@
 /**
- * How our readers and other programs take the vectors of test/vectors: `npm run conformance` prints the tables and
+ * How our relay and other programs take the vectors of test/vectors: `npm run conformance` prints the tables and
  * writes docs/conformance.md. Everything is sent in one piece; how it is cut on the way is what the unit tests vary.
  */
 import { once } from "node:events"
@@ -123,7 +123,7 @@ const page = `# Conformance
 
 Made by \`npm run conformance\`; do not edit. The vectors, with what is right and the rule that says so, are in
 [test/vectors](../test/vectors). Every program is configured to be as helpful as it can be (names compared without
-regard to case, with and without the trailing dot).
+regard to case, with and without the trailing dot, buffers that are large enough). Waypost is the whole relay.
 
 ## ClientHello: who routes by the right name
 

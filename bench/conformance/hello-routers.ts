@@ -1,8 +1,6 @@
 /** Who routes by the name in a ClientHello: each sends `alice.example` to one backend, the other good names to another. */
-import { once } from "node:events"
-import { connect, createServer, type AddressInfo } from "node:net"
-import { readClientHello } from "../../src/sni/client-hello.ts"
 import { HAPROXY, NGINX, nginxMain, SNIPROXY, startContestant, type Contestant } from "./contestant.ts"
+import { startWaypost } from "./waypost.ts"
 
 /** Where the two backends listen, and which names belong to the other. */
 export type Names = { readonly alicePort: number; readonly otherPort: number; readonly others: readonly string[] }
@@ -10,30 +8,13 @@ export type Names = { readonly alicePort: number; readonly otherPort: number; re
 /** Started one after the other, by whoever runs the table. */
 export const helloRouters: readonly ((names: Names) => Promise<Contestant>)[] = [ours, haproxy, nginx, sniproxy]
 
-/** Our reader with the least around it that makes a router. */
-async function ours({ alicePort, otherPort, others }: Names): Promise<Contestant> {
-  const server = createServer((visitor) => {
-    let received = Buffer.alloc(0)
-    visitor.on("error", () => {})
-    visitor.on("data", function collect(piece: Buffer) {
-      received = Buffer.concat([received, piece])
-      const hello = readClientHello(received)
-      if (hello.kind === "need-more") return
-      visitor.off("data", collect)
-      const name = hello.kind === "value" ? hello.value.serverName : undefined
-      const port = name === "alice.example" ? alicePort : name && others.includes(name) ? otherPort : undefined
-      if (port === undefined) return visitor.destroy()
-      const backend = connect(port, "127.0.0.1")
-      backend.on("error", () => {})
-      visitor.pipe(backend).pipe(visitor)
-      backend.write(received)
-      return undefined
-    })
-  })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo // of a TCP server that listens
-  return { name: "Waypost", port, [Symbol.asyncDispose]: async () => void server.close() }
+function ours({ alicePort, otherPort, others }: Names): Promise<Contestant> {
+  const route = (port: number) => `{ https: { mode: dedicated, to: "127.0.0.1:${port}" } }`
+  return startWaypost(
+    '  https: { bind: ["127.0.0.1:0"], protocol: tls }',
+    `  alice: { domains: [alice.example], routes: ${route(alicePort)} }
+  other: { domains: ${JSON.stringify(others)}, routes: ${route(otherPort)} }`,
+  )
 }
 
 function haproxy({ alicePort, otherPort, others }: Names): Promise<Contestant> {

@@ -1,33 +1,37 @@
 /** Who reads PROXY headers: each answers an HTTP request behind one with the addresses that it believes. */
 import { once } from "node:events"
 import { createServer, type AddressInfo } from "node:net"
-import type { SocketAddress } from "../../src/names/endpoint.ts"
-import { readProxyHeader } from "../../src/net/proxy-header/proxy-header.ts"
 import { HAPROXY, NGINX, nginxMain, startContestant, type Contestant } from "./contestant.ts"
+import { startWaypost } from "./waypost.ts"
 
 /** Started one after the other, by whoever runs the table. Each answers `from=ADDRESS|PORT to=ADDRESS|PORT.` */
 export const proxyReceivers: readonly (() => Promise<Contestant>)[] = [ours, haproxy, nginx]
 
-/** Our reader with the least around it that makes a receiver. */
+/** Behind our relay stands a backend that answers with the addresses in the header that the relay sends it. */
 async function ours(): Promise<Contestant> {
-  const server = createServer((peer) => {
-    let received = Buffer.alloc(0)
-    peer.on("error", () => {})
-    peer.on("data", (piece: Buffer) => {
-      received = Buffer.concat([received, piece])
-      const header = readProxyHeader(received)
-      if (header.kind === "refused") return peer.destroy()
-      if (header.kind === "need-more" || !received.subarray(header.consumedBytes).includes("\r\n\r\n")) return
-      const said = header.value
-      const text = (end?: SocketAddress) => (end ? `${end.address}|${end.port}` : "|")
-      const [from, to] = said.kind === "proxied" ? [said.remote, said.local] : []
-      return peer.end(`HTTP/1.1 200 OK\r\n\r\nfrom=${text(from)} to=${text(to)}.`)
+  const backend = createServer((socket) => {
+    let received = ""
+    socket.on("error", () => {})
+    socket.on("data", (piece: Buffer) => {
+      received += piece.toString("latin1")
+      const [, from, to, fromPort, toPort] = /^PROXY TCP. (\S+) (\S+) (\S+) (\S+)\r\n[^]*\r\n\r\n/.exec(received) ?? []
+      if (from) socket.end(`HTTP/1.1 200 OK\r\n\r\nfrom=${from}|${fromPort} to=${to}|${toPort}.`)
     })
   })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo // of a TCP server that listens
-  return { name: "Waypost", port, [Symbol.asyncDispose]: async () => void server.close() }
+  backend.listen(0, "127.0.0.1")
+  await once(backend, "listening")
+  const { port } = backend.address() as AddressInfo // of a TCP server that listens
+  const relay = await startWaypost(
+    '  any: { bind: ["127.0.0.1:0"], protocol: tcp, friend: alice, accept-proxy: [127.0.0.1/32] }',
+    `  alice: { domains: [alice.example], routes: { any: { mode: dedicated, to: "127.0.0.1:${port}", proxy: v1 } } }`,
+  )
+  return {
+    ...relay,
+    async [Symbol.asyncDispose]() {
+      await relay[Symbol.asyncDispose]()
+      backend.close()
+    },
+  }
 }
 
 function haproxy(): Promise<Contestant> {
