@@ -1,7 +1,7 @@
 /** What has to hold inside one route: its listener exists, its mode is possible there, it can be found, and it leads elsewhere. */
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { didYouMean } from "../names/nearest.ts"
-import { everyAddress, matchesFor, reaches } from "./matches.ts"
+import { everyAddress, matchesFor } from "./matches.ts"
 import type { FileListener, FileRoute } from "./schema.ts"
 import { entry, type Draft, type DraftFriend } from "./shape.ts"
 import type { Path, Source } from "./source.ts"
@@ -58,7 +58,7 @@ function checkMode({ listener, listenerName, route, path }: Subject, source: Sou
 }
 
 /** What the design has and this version has not: accepted, it would promise what the relay does not do (docs/out-of-scope.md). */
-function checkBuilt({ friendName, friend, listener, listenerName, route, path }: Subject, source: Source): void {
+function checkBuilt({ listener, route, path }: Subject, source: Source): void {
   if (route.mode === "peer" && listener.protocol === "tls") {
     const right = "dedicated; or peer on an http listener"
     source.faultAt([...path, "mode"], "peer on a tls listener is not in this version", right)
@@ -66,12 +66,6 @@ function checkBuilt({ friendName, friend, listener, listenerName, route, path }:
   if (route.mode === "peer" && listener.protocol === "http" && route.cache) {
     source.faultAt([...path, "cache"], "the shared cache is not in this version", "cache: false, or leave it out")
   }
-  const { bind, "accept-proxy": acceptProxy } = listener
-  if (route.mode !== "dedicated" || listener.protocol !== "smtp" || !bind || !acceptProxy || !friend.addresses) return
-  const own = friend.addresses.some((address) => reaches({ bind, "accept-proxy": acceptProxy }, address))
-  if (own || listener.friend === friendName || friend.domains?.length === 0) return
-  const right = `an address of ${friendName}'s own that ${listenerName} is bound to, or friend: ${friendName} on the listener`
-  source.faultAt([...path, "mode"], "dedicated mail on a shared address is not in this version", right)
 }
 
 /** Where each optional key means something. */

@@ -19,8 +19,7 @@ export type Attached = {
 
 export type AttachedBox = { readonly friend: FriendName; readonly streams: number; readonly rttMs: number | undefined }
 
-/** `came` is called when a friend's box has attached: its mail can be delivered. */
-export function attachedBoxes(came: (friend: FriendName) => void): Attached {
+export function attachedBoxes(): Attached {
   const tunnels = new Map<FriendName, RelayEnd[]>() // newest first; no friend without a tunnel
   const forget = (friend: FriendName, box: RelayEnd) => {
     const left = (tunnels.get(friend) ?? []).filter((other) => other !== box)
@@ -32,7 +31,6 @@ export function attachedBoxes(came: (friend: FriendName) => void): Attached {
     add: (friend, box) => {
       tunnels.set(friend, [box, ...(tunnels.get(friend) ?? [])])
       void box.gone.then(() => forget(friend, box))
-      came(friend)
     },
     open: (friend, request) => tunnels.get(friend)?.[0]?.open(request),
     isHere: (friend) => tunnels.has(friend),

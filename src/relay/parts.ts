@@ -10,17 +10,20 @@ import { Admission } from "../net/admission.ts"
 import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
 import { Resolved } from "../net/resolved.ts"
-import { routeName } from "../route/route.ts"
+import { dialTcp } from "../smtp/delivery/dial.ts"
 import { mailDelivery, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
 import type { Spool } from "../store/spool.ts"
 import { openSpool } from "../store/sqlite-spool.ts"
 import { Accounts } from "./accounts.ts"
 import { openAdmin } from "./admin.ts"
-import { dialRoute } from "./dial-route.ts"
+import { attachedBoxes, type Attached } from "./attached.ts"
+import { boxes, type Boxes } from "./boxes.ts"
+import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
 import { metricsOf } from "./metrics.ts"
 import { OpenListeners, type Bound } from "./open-listeners.ts"
 import { passthrough, type HandedOver } from "./passthrough.ts"
+import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
 import type { Standing } from "./standing.ts"
 
 /** What the relay stands on at this moment. Every part asks again, so that a reload reaches them all at once. */
@@ -37,6 +40,7 @@ export type Parts = {
   readonly delivery: MailDelivery
   readonly mail: MailServer
   readonly web: WebProxy
+  readonly boxes: Boxes
   /** None is open yet. */
   readonly listeners: OpenListeners
   /** Follows nothing yet. */
@@ -54,10 +58,15 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const spool = closing.adopt(await openSpool(relay.state, options), (opened) => opened.close())
   const accounts = new Accounts()
   const admin = await adminIfAsked(now, { accounts, spool }, closing)
-  const { delivery, mail } = await mailParts(now, outside, spool)
-  const web = webPart(now, outside)
-  const { listeners, resolved } = listenersFor(now, outside, { mail, web, accounts }, closing)
-  return { delivery, mail, web, listeners, resolved, admin }
+  const tls = await ownCertificate(relay.state, relay.name, outside.clock)
+  const attached = closing.adopt(attachedBoxes(), (all) => all.close())
+  const reach = reacher(attached)
+  const { delivery, mail } = mailParts(now, outside, { spool, tls, reach })
+  const web = webPart(now, outside, reach)
+  const boxes = boxesPart(now, outside, { tls, attached, delivery })
+  const prelude = preludePart(now, outside, { mail, reach })
+  const { listeners, resolved } = listenersFor(now, outside, { mail, web, boxes, prelude, accounts }, closing)
+  return { delivery, mail, web, boxes, listeners, resolved, admin }
 }
 
 async function adminIfAsked(
@@ -76,9 +85,15 @@ async function adminIfAsked(
   return { listener: "admin", asked, bound }
 }
 
-async function mailParts(now: Now, { clock, log }: Outside, spool: Spool): Promise<Pick<Parts, "delivery" | "mail">> {
+type Pem = { readonly key: string; readonly cert: string }
+
+function mailParts(
+  now: Now,
+  { clock, log }: Outside,
+  { spool, tls, reach }: { spool: Spool; tls: Pem; reach: Reach },
+): Pick<Parts, "delivery" | "mail"> {
   const {
-    relay: { name, state },
+    relay: { name },
     limits,
   } = now.standing.config
   const delivery = mailDelivery({
@@ -89,12 +104,14 @@ async function mailParts(now: Now, { clock, log }: Outside, spool: Spool): Promi
     log,
     limits,
     ownAddresses: now.standing.mailAddresses,
+    dial: (hop, signal) =>
+      hop.kind === "box" ? reach.box(hop.friend, hop.service, FROM_THE_RELAY) : dialTcp(hop, signal),
   })
   const mail = mailServer({
     name,
-    tls: await ownCertificate(state, name, clock),
+    tls,
     spool,
-    routeFor: (listener, domain) => now.standing.table.byRecipient(listener, domain),
+    routeFor: (listener, domain) => now.standing.recipientRoute(listener, domain),
     limits,
     clock,
     log,
@@ -103,31 +120,74 @@ async function mailParts(now: Now, { clock, log }: Outside, spool: Spool): Promi
   return { delivery, mail }
 }
 
-function webPart(now: Now, { clock, log }: Outside): WebProxy {
+function webPart(now: Now, { clock, log }: Outside, reach: Reach): WebProxy {
   return webProxy({
     name: now.standing.config.relay.name,
     routeFor: (listener, host, local) => now.standing.webRoute(listener, host, local),
-    dial: dialRoute,
+    dial: (route, deadlineMs) => reach.route(route, deadlineMs, FROM_THE_RELAY),
     log,
     clock,
   })
 }
 
-type Peers = { readonly mail: MailServer; readonly web: WebProxy; readonly accounts: Accounts }
+function boxesPart(
+  now: Now,
+  { clock, log }: Outside,
+  { tls, attached, delivery }: { tls: Pem; attached: Attached; delivery: MailDelivery },
+): Boxes {
+  return boxes({
+    stateFolder: now.standing.config.relay.state,
+    tls,
+    attached,
+    shown: (friend) => now.standing.shownTo(friend),
+    idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
+    came: (friend) => delivery.wake(friend),
+    clock,
+    log,
+  })
+}
+
+function preludePart(
+  now: Now,
+  { clock, log }: Outside,
+  { mail, reach }: { mail: MailServer; reach: Reach },
+): PreludeDoor {
+  const limits = () => now.standing.config.limits
+  return preludeDoor({
+    name: now.standing.config.relay.name,
+    routeFor: (listener, serverName) => now.standing.table.byStartTlsSni(listener, serverName),
+    otherwise: (listener) => now.standing.otherwise(listener),
+    dial: (route, visitor) => reach.route(route, limits().connectDeadlineMs, visitor),
+    becomeEnd: (socket, visitor, begun) => mail.accept(socket, { ...visitor, ...begun }),
+    deadlineMs: () => limits().helloDeadlineMs + limits().connectDeadlineMs,
+    idleDeadlineMs: () => limits().idleDeadlineMs,
+    clock,
+    log,
+  })
+}
+
+type Peers = {
+  readonly mail: MailServer
+  readonly web: WebProxy
+  readonly boxes: Boxes
+  readonly prelude: PreludeDoor
+  readonly accounts: Accounts
+}
 
 function listenersFor(
   now: Now,
   outside: Outside,
-  { mail, web, accounts }: Peers,
+  peers: Peers,
   closing: AsyncDisposableStack,
 ): Pick<Parts, "listeners" | "resolved"> {
   const { clock, log } = outside
+  const { accounts } = peers
   const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
   const decisions = passthrough({
     ground: () => now.standing,
     admission: new Admission(() => now.standing.config.limits),
     resolved,
-    handOver: (socket, connection) => take(socket, connection, { mail, web, log }),
+    handOver: (socket, connection) => take(socket, connection, now, peers),
     log,
   })
   const listeners = new OpenListeners({
@@ -144,26 +204,22 @@ function listenersFor(
 }
 
 /** Gives a connection that the relay takes part in to whoever speaks its protocol. */
-function take(
-  socket: Socket,
-  connection: HandedOver,
-  { mail, web, log }: Omit<Peers, "accounts"> & { log: Log },
-): void {
+function take(socket: Socket, connection: HandedOver, now: Now, { mail, web, boxes: atHome, prelude }: Peers): void {
   const { protocol, listener, route } = connection
-  if (route?.to.kind === "box") {
-    log.warn("box-not-attached", { route: routeName(route) })
-    return void socket.destroy()
+  if (route?.carry.mode === "dedicated" && route.to.kind === "box") {
+    return atHome.carry(socket, route, route.to.service, connection)
   }
   switch (protocol) {
     case "smtp":
+      if (route === undefined && now.standing.table.hasStartTls(listener)) return prelude.accept(socket, connection)
       return mail.accept(socket, connection)
     case "http":
       return web.accept(socket, { ...connection, tls: false })
+    case "tunnel":
+      return atHome.acceptTunnel(socket)
     case "tls":
     case "tcp":
-    case "tunnel":
-      log.warn("nobody-takes-it", { listener, protocol })
-      return void socket.destroy()
+      return void socket.destroy() // neither has a peer mode: a route there is dedicated, and was carried above
     default:
       return unreachable(protocol)
   }

@@ -2,9 +2,9 @@
 import { routesOf, type Config, type Listener } from "../config/config.ts"
 import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoint.ts"
 import type { IpAddress } from "../names/ip-address.ts"
-import type { Hostname } from "../names/hostname.ts"
+import { patternText, type Hostname } from "../names/hostname.ts"
 import type { Verdict } from "../policy/verdict.ts"
-import type { FriendName, ListenerName, Route } from "../route/route.ts"
+import type { FriendName, ListenerName, Otherwise, Route } from "../route/route.ts"
 import { RouteTable } from "../route/table.ts"
 import { keptPromises } from "./assessment.ts"
 
@@ -24,6 +24,25 @@ export class Standing {
 
   listener(name: ListenerName): Listener | undefined {
     return this.#listeners.get(name)
+  }
+
+  /** Whose a recipient's domain is on this listener, also where the mail is meant to pass end to end. */
+  recipientRoute(listener: ListenerName, domain: Hostname): Route | undefined {
+    return this.table.byRecipient(listener, domain) ?? this.table.byStartTlsSni(listener, domain)
+  }
+
+  /** What senders get on a shared mail listener whose TLS names nobody: the relay as the end where one friend allows it. */
+  otherwise(listener: ListenerName): Otherwise {
+    const takesMail = (route: Route) =>
+      route.listener === listener && route.matches.some(({ by }) => by === "recipient")
+    return this.table.routes.some(takesMail) ? "peer" : "refuse"
+  }
+
+  /** What a friend's box is shown when it attaches (docs/tunnel-protocol.md §2). */
+  shownTo(friend: FriendName): object {
+    const domains = this.config.friends.find(({ name }) => name === friend)?.domains.map(patternText) ?? []
+    const verdicts = this.verdicts.filter((verdict) => verdict.friend === friend)
+    return { relay: this.config.relay.name, domains, verdicts }
   }
 
   /** Where mail for a domain goes that a friend left with us, or anybody if none is named: on whichever listener it came. */

@@ -21,7 +21,8 @@ export function admitRecipient(
   if (recipient === "postmaster") return no("POSTMASTER_OF_WHOM", "")
   const route = recipient.domain && routeFor(recipient.domain)
   const recipients = route && recipientsOf(route)
-  if (!route || !recipients) return no("NOT_OURS", recipient.text)
+  if (!route || !recipients)
+    return no(route?.carry.mode === "dedicated" ? "UNNAMED_SENDER" : "NOT_OURS", recipient.text)
   const { localPart, text } = recipient
   const admitted: Admitted = { kind: "admitted", friend: route.friend, address: text }
   const name = localPart.toLowerCase()
@@ -48,7 +49,7 @@ function withoutSubAddress(name: string): string {
 }
 
 function no(
-  code: "POSTMASTER_OF_WHOM" | "NOT_OURS" | "ROUTED_ADDRESS" | "NO_SUCH_RECIPIENT",
+  code: "POSTMASTER_OF_WHOM" | "NOT_OURS" | "UNNAMED_SENDER" | "ROUTED_ADDRESS" | "NO_SUCH_RECIPIENT",
   address: string,
 ): Admitted {
   return { kind: "refused", why: fault(code, JSON.stringify(address)) }

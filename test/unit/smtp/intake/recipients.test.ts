@@ -52,7 +52,7 @@ test.each([
   ["anybody@sub.any.example", "NOT_OURS"],
   ["anybody@any.example.evil.example", "NOT_OURS"],
   ["anybody@[127.0.0.1]", "NOT_OURS"],
-  ["anybody@refuse.example", "NOT_OURS"],
+  ["anybody@refuse.example", "UNNAMED_SENDER"],
   ["anybody@web.example", "NOT_OURS"],
   ["v%evil.example@any.example", "ROUTED_ADDRESS"],
   ["evil.example!v@any.example", "ROUTED_ADDRESS"],

@@ -1,0 +1,66 @@
+/** The relay's side of its friends' boxes: lets them in, keeps their tunnels, and carries visitors to their services. */
+import type { Socket } from "node:net"
+import type { Clock } from "../clock/clock.ts"
+import type { Log } from "../log/log.ts"
+import { splice } from "../net/splice.ts"
+import { routeName, type FriendName, type Route } from "../route/route.ts"
+import { boxesIn } from "../store/boxes.ts"
+import { tunnelDoor } from "../tunnel/door.ts"
+import { secretDigest } from "../tunnel/invitation.ts"
+import type { Attached } from "./attached.ts"
+import { lastWords } from "./last-words.ts"
+import { openService } from "./reach.ts"
+import type { HandedOver } from "./passthrough.ts"
+
+export type BoxesOptions = {
+  readonly stateFolder: string
+  /** The relay's own, PEM. */
+  readonly tls: { readonly key: string; readonly cert: string }
+  readonly attached: Attached
+  /** What a friend's box is shown when it attaches (docs/tunnel-protocol.md §2). */
+  readonly shown: (friend: FriendName) => object
+  readonly idleDeadlineMs: () => number
+  /** A friend's box has attached: what waited for it can go. */
+  readonly came: (friend: FriendName) => void
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export type Boxes = {
+  readonly attached: Attached
+  /** A connection to a tunnel listener. */
+  acceptTunnel(socket: Socket): void
+  /** A visitor whose route leads to a box. */
+  carry(socket: Socket, route: Route, service: string, visitor: HandedOver): void
+}
+
+export function boxes(options: BoxesOptions): Boxes {
+  const { clock, log, attached } = options
+  const known = boxesIn(options.stateFolder)
+  const door = tunnelDoor({
+    ...options.tls,
+    friendOf: (pin) => known.friendOf(pin),
+    redeem: (secret, pin) => known.redeem(secretDigest(secret), pin, clock.now()),
+    verdictsFor: (friend) => JSON.stringify(options.shown(friend)),
+    attached: (friend, box) => {
+      log.info("box attached", { friend })
+      attached.add(friend, box)
+      options.came(friend)
+    },
+    clock,
+    log,
+  })
+  return {
+    attached,
+    acceptTunnel: (socket) => door.accept(socket),
+    carry: (socket, route, service, visitor) => {
+      const stream = openService(attached, route.friend, service, visitor)
+      if (!stream) {
+        log.info("refused", { route: routeName(route), code: "BOX_AWAY", detail: "the friend's box is not attached" })
+        socket.on("error", () => {}) // whoever was refused may go as they like
+        return void socket.end(lastWords(visitor.protocol, "BOX_AWAY"))
+      }
+      void splice(socket, stream, { idleDeadlineMs: options.idleDeadlineMs() })
+    },
+  }
+}
