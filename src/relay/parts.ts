@@ -141,7 +141,12 @@ function boxesPart(
     attached,
     shown: (friend) => now.standing.shownTo(friend),
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
-    came: (friend) => delivery.wake(friend),
+    came: (friend) => {
+      delivery.wake(friend).then(
+        (messages) => log.info("mail on its way home", { friend, messages }),
+        (error: unknown) => log.error("mail not woken", { friend, why: String(error) }),
+      )
+    },
     clock,
     log,
   })
