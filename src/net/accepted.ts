@@ -5,9 +5,11 @@
  * holds them in place. Where they are missing, the same interface works on Node's own sockets, more slowly.
  */
 import { Server, Socket, type OnReadOpts } from "node:net"
+import type { DuplexOptions } from "node:stream"
 import { getSystemErrorName } from "node:util"
 import type { SocketAddress } from "../names/endpoint.ts"
 import { ipAddress } from "../names/ip-address.ts"
+import { SPLICED_HIGH_WATER_MARK_BYTES } from "./read-buffers.ts"
 
 /** A connection that was accepted, before it is known what becomes of it. */
 export interface Accepted {
@@ -53,7 +55,7 @@ class AcceptedHandle implements Accepted {
   }
 
   reading(reads: OnReadOpts): Socket {
-    this.#reading = socketOf(this.#handle, reads)
+    this.#reading = socketOf(this.#handle, reads, { writableHighWaterMark: SPLICED_HIGH_WATER_MARK_BYTES })
     return this.#reading
   }
 
@@ -62,10 +64,11 @@ class AcceptedHandle implements Accepted {
     detach(this.#reading)
     this.#handle.reading = false // or the new socket would wait for bytes that nobody reads
     // A handle that was given a buffer cannot go back to Node's own reading, so it keeps one and pushes copies.
-    const ordinary: Socket = socketOf(this.#handle, {
+    const onread: OnReadOpts = {
       buffer: Buffer.allocUnsafeSlow(ADOPTED_READ_BYTES),
       callback: (readBytes, buffer) => ordinary.push(Buffer.from(buffer.subarray(0, readBytes))),
-    })
+    }
+    const ordinary = socketOf(this.#handle, onread)
     if (unread.length > 0) ordinary.unshift(unread)
     return ordinary
   }
@@ -110,10 +113,10 @@ type TcpHandle = {
 type ListeningHandle = { onconnection: (status: number, handle: TcpHandle | undefined) => void }
 type Name = { address?: string | undefined; port?: number | undefined }
 
-function socketOf(handle: TcpHandle, onread?: OnReadOpts): Socket {
+function socketOf(handle: TcpHandle, onread?: OnReadOpts, more: DuplexOptions = {}): Socket {
   handle.setNoDelay(true)
-  // Node's own net.Server makes its sockets with these two; neither is documented.
-  const options: object = { handle, allowHalfOpen: true, manualStart: true, ...(onread && { onread }) }
+  // Node's own net.Server makes its sockets with the first two; neither is documented.
+  const options: object = { handle, manualStart: true, allowHalfOpen: true, ...(onread && { onread }), ...more }
   return new Socket(options)
 }
 

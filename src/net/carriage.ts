@@ -5,9 +5,16 @@
 import type { Socket } from "node:net"
 import type { Deadlines, Expiring } from "./deadlines.ts"
 import type { EndedHow } from "./engine.ts"
-import { Flow } from "./flow.ts"
+import { Flow, type FlowOwner } from "./flow.ts"
 import type { ReadBuffers } from "./read-buffers.ts"
 import { reset } from "./reset.ts"
+
+/** The visit whose connection is carried. */
+export interface Carried {
+  /** Why it ends; the first reason counts. */
+  ending(how: EndedHow): void
+  backendClosed(): void
+}
 
 export type CarriageOptions = {
   readonly visitor: Socket
@@ -15,45 +22,51 @@ export type CarriageOptions = {
   readonly idleDeadlineMs: number
   readonly buffers: ReadBuffers
   readonly deadlines: Deadlines
-  /** The first reason for which it ends. */
-  readonly ending: (how: EndedHow) => void
-  readonly backendClosed: () => void
 }
 
-export class Carriage implements Expiring {
+export class Carriage implements Expiring, FlowOwner {
   dueTick = 0
+  slotPlace = 0
   readonly toBackend: Flow
   readonly toVisitor: Flow
+  readonly #carried: Carried
   readonly #options: CarriageOptions
-  #movedTick = 0
+  #movedTick: number
+  #directionsFinished = 0
 
   /** The events of the visitor's socket are told by whoever owns it; those of the backend's are heard here. */
-  constructor(options: CarriageOptions) {
+  constructor(options: CarriageOptions, carried: Carried) {
     const { visitor, backend, buffers, deadlines } = options
     this.#options = options
-    const touch = (): void => {
-      this.#movedTick = deadlines.tick
-    }
-    this.toBackend = new Flow(visitor, backend, buffers, touch)
-    this.toVisitor = new Flow(backend, visitor, buffers, touch)
+    this.#carried = carried
+    this.toBackend = new Flow(visitor, backend, buffers, this)
+    this.toVisitor = new Flow(backend, visitor, buffers, this)
+    this.#movedTick = deadlines.tick
     deadlines.set(this, options.idleDeadlineMs)
-    touch()
     backend.on("end", () => this.toVisitor.finish())
     backend.on("error", () => this.#backendFailed())
-    backend.on("close", () => options.backendClosed())
+    backend.on("close", () => carried.backendClosed())
   }
 
-  visitorFinished(): void {
-    this.toBackend.finish()
+  touch(): void {
+    this.#movedTick = this.#options.deadlines.tick
+  }
+
+  finished(to: Socket): void {
+    this.#directionsFinished += 1
+    if (this.#directionsFinished === 1) return void to.end()
+    // Both have heard everything, so closing is all that is left to do; it sends the second FIN.
+    this.#options.visitor.destroy()
+    this.#options.backend.destroy()
   }
 
   visitorFailed(): void {
-    this.#options.ending("visitor-reset")
+    this.#carried.ending("visitor-reset")
     reset(this.#options.backend)
   }
 
   cut(how: EndedHow): void {
-    this.#options.ending(how)
+    this.#carried.ending(how)
     reset(this.#options.visitor)
     reset(this.#options.backend)
   }
@@ -73,7 +86,7 @@ export class Carriage implements Expiring {
   }
 
   #backendFailed(): void {
-    this.#options.ending("backend-reset")
+    this.#carried.ending("backend-reset")
     reset(this.#options.visitor)
   }
 }

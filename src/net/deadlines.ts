@@ -3,25 +3,30 @@
  * waits. A deadline never fires early; it may fire a little more than one resolution late.
  */
 import { systemClock, type Clock } from "../clock/clock.ts"
+import { Crowd } from "./crowd.ts"
 
 /** Ours: what waits here waits for seconds or hours. */
 export const DEADLINE_RESOLUTION_MS = 100
 /** Ours: one turn of the wheel is 51 s at that resolution; what waits for longer stays on for several turns. */
 const SLOTS = 512
 
-/** Something that waits for at most one deadline at a time. Only the wheel writes `dueTick`. */
+/** Something that waits for at most one deadline at a time. Only the wheel writes the two numbers. */
 export interface Expiring {
+  /** 0: none is set. */
   dueTick: number
+  slotPlace: number
   /** The deadline has passed; it is no longer set. */
   expired(): void
 }
+
+type Slot = Crowd<"slotPlace", Expiring>
 
 export class Deadlines {
   /** Grows by one per resolution while something waits: a cheap clock for "when was this last used". */
   tick = 0
   readonly resolutionMs: number
-  readonly #slots = Array.from({ length: SLOTS }, () => new Set<Expiring>())
   readonly #clock: Clock
+  readonly #slots = Array.from({ length: SLOTS }, (): Slot => new Crowd("slotPlace"))
   #waiting = 0
   #stopTimer: (() => void) | undefined
 
@@ -32,17 +37,17 @@ export class Deadlines {
 
   /** Sets the deadline of `what`, instead of the one it had. */
   set(what: Expiring, delayMs: number): void {
-    this.forget(what)
+    if (what.dueTick > 0) this.#leave(what)
     // The running tick is already partly over, so one more makes sure that none fires early.
     what.dueTick = this.tick + this.ticks(delayMs) + 1
-    this.#slotOf(what).add(what)
+    this.#slotOf(what.dueTick)?.add(what)
     this.#waiting += 1
     this.#stopTimer ??= this.#nextTick()
   }
 
   forget(what: Expiring): void {
-    if (!this.#slotOf(what).delete(what)) return
-    this.#waiting -= 1
+    if (what.dueTick === 0) return
+    this.#leave(what)
     if (this.#waiting > 0) return
     this.#stopTimer?.()
     this.#stopTimer = undefined
@@ -52,8 +57,14 @@ export class Deadlines {
     return Math.ceil(delayMs / this.resolutionMs)
   }
 
-  #slotOf(what: Expiring): Set<Expiring> {
-    return this.#slots[what.dueTick % SLOTS] ?? NOTHING
+  #slotOf(tick: number): Slot | undefined {
+    return this.#slots[tick % SLOTS]
+  }
+
+  #leave(what: Expiring): void {
+    this.#slotOf(what.dueTick)?.remove(what)
+    what.dueTick = 0
+    this.#waiting -= 1
   }
 
   #nextTick(): () => void {
@@ -63,14 +74,11 @@ export class Deadlines {
   #turn(): void {
     this.tick += 1
     this.#stopTimer = this.#nextTick()
-    const due = [...(this.#slots[this.tick % SLOTS] ?? NOTHING)].filter((what) => what.dueTick === this.tick)
+    const due = this.#slotOf(this.tick)?.members.filter((what) => what.dueTick === this.tick) ?? []
     for (const what of due) {
-      // Looked at again: what expired before it may have forgotten it.
-      if (what.dueTick !== this.tick || !this.#slotOf(what).has(what)) continue
+      if (what.dueTick !== this.tick) continue // what expired before it has forgotten it
       this.forget(what)
       what.expired()
     }
   }
 }
-
-const NOTHING = new Set<Expiring>()

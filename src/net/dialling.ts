@@ -2,6 +2,7 @@
 import { connect, type OnReadOpts, type Socket } from "node:net"
 import type { SocketAddress } from "../names/endpoint.ts"
 import type { Deadlines, Expiring } from "./deadlines.ts"
+import { SPLICED_HIGH_WATER_MARK_BYTES } from "./read-buffers.ts"
 
 /** Ours: how long a dial waits before it asks for a descriptor again. */
 const DESCRIPTOR_RETRY_MS = 100
@@ -21,6 +22,7 @@ export type Dialled =
 
 export class Dialling implements Expiring {
   dueTick = 0
+  slotPlace = 0
   readonly #options: DialOptions
   readonly #deadlines: Deadlines
   readonly #done: (dialled: Dialled) => void
@@ -60,19 +62,15 @@ export class Dialling implements Expiring {
     const to = this.#options.to[this.#next - 1]
     if (!to) return
     const { onread } = this.#options
-    const socket = connect({
-      host: to.address,
-      port: to.port,
-      allowHalfOpen: true,
-      noDelay: true,
-      ...(onread && { onread }),
-    })
+    const ours = onread && { onread, writableHighWaterMark: SPLICED_HIGH_WATER_MARK_BYTES }
+    const socket = connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, ...ours })
     this.#socket = socket
     this.#deadlines.set(this, (this.#addressUntilTick - this.#deadlines.tick) * this.#deadlines.resolutionMs)
-    socket.once("error", (error: NodeJS.ErrnoException) => this.#failed(error))
-    socket.once("connect", () => {
+    const failed = (error: NodeJS.ErrnoException): void => this.#failed(error)
+    socket.on("error", failed)
+    socket.on("connect", () => {
       this.#deadlines.forget(this)
-      socket.removeAllListeners("error")
+      socket.off("error", failed)
       this.#done({ kind: "connected", socket, to })
     })
   }

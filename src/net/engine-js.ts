@@ -9,6 +9,7 @@ import type { SocketAddress } from "../names/endpoint.ts"
 import { isIpv6 } from "../names/ip-address.ts"
 import { takeAccepted } from "./accepted.ts"
 import { bindRefused } from "./bind-refused.ts"
+import { Crowd } from "./crowd.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
 import { ReadBuffers } from "./read-buffers.ts"
@@ -46,7 +47,7 @@ export function javascriptEngine({ clock = systemClock, log, bareHandles = true 
 class Listener implements OpenListener {
   readonly bound: SocketAddress
   readonly #server: Server
-  readonly #inside = new Set<Visit>()
+  readonly #inside = new Crowd<"doorPlace", Visit>("doorPlace")
   #waiting: (() => void)[] = []
 
   constructor(server: Server, common: Omit<Door, "entered" | "left">, bareHandles: boolean) {
@@ -56,7 +57,7 @@ class Listener implements OpenListener {
     this.bound = { ...asked, port: typeof address === "object" && address ? address.port : asked.port }
     const door = {
       ...common,
-      entered: (visit: Visit) => void this.#inside.add(visit),
+      entered: (visit: Visit) => this.#inside.add(visit),
       left: (visit: Visit) => this.#left(visit),
     }
     takeAccepted(server, {
@@ -78,12 +79,12 @@ class Listener implements OpenListener {
 
   async close(): Promise<void> {
     await this.stop()
-    for (const visit of this.#inside) visit.cut("cancelled")
+    for (const visit of this.#inside.members.slice()) visit.cut("cancelled")
     await this.drained()
   }
 
   #left(visit: Visit): void {
-    this.#inside.delete(visit)
+    this.#inside.remove(visit)
     if (this.#inside.size > 0) return
     for (const resolve of this.#waiting.splice(0)) resolve()
   }

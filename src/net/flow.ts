@@ -11,32 +11,38 @@ import type { ReadBuffer, ReadBuffers } from "./read-buffers.ts"
  */
 export const TURN_BYTES_MAX = 256 * 1024
 
+/** What a direction tells the connection that it belongs to. */
+export interface FlowOwner {
+  /** Something moved. */
+  touch(): void
+  /** The source has finished, and `to` has been given everything it said. */
+  finished(to: Socket): void
+}
+
 export class Flow {
   /** What the destination's socket has taken. */
   sentBytes = 0
   readonly #from: Socket
   readonly #to: Socket
   readonly #buffers: ReadBuffers
-  readonly #touch: () => void
+  readonly #owner: FlowOwner
   #buffer: ReadBuffer
   #turnBytes = 0
-  /** Bytes that the destination has been given and could not take at once. */
-  #owedBytes = 0
-  #writesUnderWay = 0
+  /** A write that could not be taken at once is under way. */
+  #blocked = false
   #finished = false
 
-  /** `touch` is called whenever something moved. */
-  constructor(from: Socket, to: Socket, buffers: ReadBuffers, touch: () => void) {
+  constructor(from: Socket, to: Socket, buffers: ReadBuffers, owner: FlowOwner) {
     this.#from = from
     this.#to = to
     this.#buffers = buffers
     this.#buffer = buffers.shared
-    this.#touch = touch
+    this.#owner = owner
   }
 
   /** Sends what goes before anything that is read, and begins to read once it is on its way. */
   start(first: Uint8Array): void {
-    if (first.length === 0 || this.#send(first)) this.#resume()
+    if (first.length === 0 || this.#send(first)) this.resume()
   }
 
   /** Where to read next; asked right after every read, and only then is it safe to change. */
@@ -46,7 +52,7 @@ export class Flow {
 
   /** Hands on what was read; `false`: read no more, the flow will resume by itself. */
   read(readBytes: number, buffer: Uint8Array): boolean {
-    this.#touch()
+    this.#owner.touch()
     const bytes = readBytes === buffer.length ? buffer : buffer.subarray(0, readBytes)
     if (!this.#send(buffer === this.#buffers.shared.bytes ? Buffer.from(bytes) : bytes)) return false
     this.#buffer = this.#buffers.after(this.#buffer, readBytes)
@@ -56,7 +62,12 @@ export class Flow {
   /** The source has finished: the destination is told so behind everything that was sent. */
   finish(): void {
     this.#finished = true
-    if (this.#owedBytes === 0) this.#to.end()
+    if (!this.#blocked) this.#owner.finished(this.#to)
+  }
+
+  /** Reads on, unless there is nothing more to come. */
+  resume(): void {
+    if (!this.#from.destroyed && !this.#finished) this.#from.resume()
   }
 
   /** Both sockets are closed. */
@@ -66,23 +77,26 @@ export class Flow {
 
   /** Whether all of it was taken at once. */
   #send(bytes: Uint8Array): boolean {
-    this.#writesUnderWay += 1
-    this.#to.write(bytes, this.#written)
+    const to = this.#to
+    to.write(bytes)
     // Only an empty Writable says that the kernel has all of it and the buffer is free: the handle's own queue is also
     // empty while this write merely waits for the callback of the one before.
-    if (this.#to.writableLength > 0) this.#owedBytes += bytes.length
-    else this.sentBytes += bytes.length
-    return this.#owedBytes === 0
+    if (to.writableLength === 0) {
+      if (!to.destroyed && to.errored === null) this.sentBytes += bytes.length
+      return true
+    }
+    this.#blocked = true
+    // Done when all before it is: a callback for every write would cost more than most writes.
+    to.write(NOTHING, (error) => this.#unblocked(error ? 0 : bytes.length))
+    return false
   }
 
-  readonly #written = (error?: Error | null): void => {
-    this.#writesUnderWay -= 1
-    if (error || this.#writesUnderWay > 0 || this.#owedBytes === 0) return
-    this.#touch()
-    this.sentBytes += this.#owedBytes
-    this.#owedBytes = 0
-    if (this.#finished) this.#to.end()
-    else this.#resume()
+  #unblocked(sentBytes: number): void {
+    this.#blocked = false
+    this.sentBytes += sentBytes
+    this.#owner.touch()
+    if (this.#finished) this.#owner.finished(this.#to)
+    else this.resume()
   }
 
   /** A read that did not fill its buffer has emptied the socket, and the turn is over by itself. */
@@ -90,11 +104,13 @@ export class Flow {
     this.#turnBytes = fullBytes === 0 ? 0 : this.#turnBytes + fullBytes
     if (this.#turnBytes < TURN_BYTES_MAX) return true
     this.#turnBytes = 0
-    setImmediate(this.#resume)
+    setImmediate(resumeLater, this)
     return false
   }
+}
 
-  readonly #resume = (): void => {
-    if (!this.#from.destroyed && !this.#finished) this.#from.resume()
-  }
+const NOTHING = new Uint8Array(0)
+
+function resumeLater(flow: Flow): void {
+  flow.resume()
 }

@@ -13,6 +13,12 @@ const LENT_BYTES_MAX = 32 * 1024 * 1024
 /** Ours: what is kept for the next borrower, of one size. */
 const KEPT_BYTES_MAX = 8 * 1024 * 1024
 
+/**
+ * Ours: above anything that is written at once, so that a stream never counts a write as too much and makes an event of
+ * it. It holds no memory: whoever reads for a splice stops while a single write is not done.
+ */
+export const SPLICED_HIGH_WATER_MARK_BYTES = 1024 * 1024
+
 export type ReadBuffer = { readonly bytes: Uint8Array; readonly level: number }
 
 export class ReadBuffers {

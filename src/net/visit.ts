@@ -7,7 +7,7 @@ import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
 import type { SocketAddress } from "../names/endpoint.ts"
 import type { Accepted } from "./accepted.ts"
-import { Carriage } from "./carriage.ts"
+import { Carriage, type Carried } from "./carriage.ts"
 import type { Deadlines, Expiring } from "./deadlines.ts"
 import { Dialling, type Dialled } from "./dialling.ts"
 import type { Arrival, Carry, Decide, Decision, Ended, EndedHow, ListenOptions } from "./engine.ts"
@@ -54,8 +54,10 @@ export function receive(accepted: Accepted, door: Door): void {
   door.listen.ended({ ...nothingMoved(door, ends), how: "adopted" })
 }
 
-export class Visit implements Expiring {
+export class Visit implements Expiring, Carried {
   dueTick = 0
+  slotPlace = 0
+  doorPlace = 0
   readonly #door: Door
   readonly #ends: Ends
   readonly #socket: Socket
@@ -88,15 +90,24 @@ export class Visit implements Expiring {
 
   /** Ends the visit at once; both sides see a reset. */
   cut(how: EndedHow): void {
-    this.#ending(how)
+    this.ending(how)
     if (this.#stage.at === "carried") return this.#stage.carriage.cut(how)
     if (this.#stage.at === "dialling") this.#stage.dialling.cancel()
     this.#stage = { at: "leaving" }
     reset(this.#socket)
   }
 
+  /** The first reason counts; what follows from it is not another. */
+  ending(how: EndedHow): void {
+    this.#how ??= how
+  }
+
+  backendClosed(): void {
+    this.#socketClosed()
+  }
+
   expired(): void {
-    this.#ending("undecided")
+    this.ending("undecided")
     this.#socket.destroy()
   }
 
@@ -142,7 +153,7 @@ export class Visit implements Expiring {
 
   #visitorFailed(): void {
     if (this.#stage.at === "carried") return this.#stage.carriage.visitorFailed()
-    this.#ending(this.#stage.at === "deciding" ? "undecided" : "visitor-reset")
+    this.ending(this.#stage.at === "deciding" ? "undecided" : "visitor-reset")
     if (this.#stage.at === "dialling") this.#stage.dialling.cancel()
   }
 
@@ -175,7 +186,8 @@ export class Visit implements Expiring {
     carry.signal?.addEventListener("abort", this.#aborted)
     this.#door.deadlines.forget(this)
     this.#received = undefined
-    const first = Buffer.concat([carry.prefix, received.subarray(carry.skipBytes)])
+    const replayed = received.subarray(carry.skipBytes)
+    const first = carry.prefix.length > 0 ? Buffer.concat([carry.prefix, replayed]) : Buffer.from(replayed)
     const onread = {
       buffer: (): Uint8Array => (this.#stage.at === "carried" ? this.#stage.carriage.toVisitor.buffer : this.#shared),
       callback: (readBytes: number, buffer: Uint8Array): boolean =>
@@ -192,15 +204,9 @@ export class Visit implements Expiring {
       return this.cut(dialled.kind)
     }
     this.#openSockets += 1
-    const carriage = new Carriage({
-      visitor: this.#socket,
-      backend: dialled.socket,
-      idleDeadlineMs: carry.idleDeadlineMs,
-      buffers: this.#door.buffers,
-      deadlines: this.#door.deadlines,
-      ending: (how) => this.#ending(how),
-      backendClosed: () => this.#socketClosed(),
-    })
+    const { buffers, deadlines } = this.#door
+    const ends = { visitor: this.#socket, backend: dialled.socket }
+    const carriage = new Carriage({ ...ends, idleDeadlineMs: carry.idleDeadlineMs, buffers, deadlines }, this)
     this.#stage = { at: "carried", carriage }
     carriage.toBackend.start(first)
     if (this.#finished) carriage.toBackend.finish()
@@ -208,7 +214,7 @@ export class Visit implements Expiring {
 
   /** The last words to a visitor: nothing may follow them before they have arrived. */
   #answer(bytes: Uint8Array, how: EndedHow): void {
-    this.#ending(how)
+    this.ending(how)
     this.#stage = { at: "leaving" }
     this.#door.deadlines.set(this, ANSWERED_LINGER_MS)
     this.#socket.end(bytes)
@@ -219,7 +225,7 @@ export class Visit implements Expiring {
     if (this.#stage.at !== "deciding") return
     const { accepted } = this.#stage
     this.#stage = { at: "leaving" }
-    this.#ending("adopted")
+    this.ending("adopted")
     // Not before the read that brought the decision is over: Node still has its hands on the handle.
     process.nextTick(() => {
       if (this.#socket.destroyed) return
@@ -229,11 +235,6 @@ export class Visit implements Expiring {
   }
 
   readonly #aborted = (): void => this.cut("cancelled")
-
-  /** The first reason counts; what follows from it is not another. */
-  #ending(how: EndedHow): void {
-    this.#how ??= how
-  }
 
   #socketClosed(): void {
     this.#openSockets -= 1

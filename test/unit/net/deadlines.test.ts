@@ -34,6 +34,7 @@ class Hands implements Clock {
 
 class Waiting implements Expiring {
   dueTick = 0
+  slotPlace = 0
   expiredAt: number | undefined
   readonly #clock: Clock
 
@@ -101,6 +102,7 @@ test("what expires may set itself anew or forget another that is due in the same
   let rounds = 0
   const first: Expiring = {
     dueTick: 0,
+    slotPlace: 0,
     expired() {
       rounds += 1
       deadlines.forget(other)
