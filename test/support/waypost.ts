@@ -8,9 +8,11 @@ const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string }
 
-/** Starts it and leaves it running; `channel`: with a channel to us, which it notices to be closed. */
-export function startWaypost(words: readonly string[], { channel = [] }: { channel?: readonly "ipc"[] } = {}) {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...words], {
+type Started = { readonly channel?: readonly "ipc"[]; readonly node?: readonly string[] }
+
+/** Starts it and leaves it running; `channel`: with a channel to us, which it notices to be closed; `node`: flags for Node. */
+export function startWaypost(words: readonly string[], { channel = [], node = [] }: Started = {}) {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...node, MAIN, ...words], {
     env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe", ...channel],
   })
