@@ -7,6 +7,7 @@ export const PACKAGES = {
   chromium: "chromium",
   curl: "curl",
   dig: "bind9-dnsutils",
+  exim4: "exim4-daemon-light",
   fetchmail: "fetchmail",
   haproxy: "haproxy",
   knotd: "knot",
