@@ -10,6 +10,7 @@ import { Admission } from "../net/admission.ts"
 import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
 import { Resolved } from "../net/resolved.ts"
+import { openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
 import { mailDelivery, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
@@ -61,7 +62,8 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
   const reach = reacher(attached)
-  const { delivery, mail } = mailParts(now, outside, { spool, tls, reach })
+  const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
+  const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach })
   const web = webPart(now, outside, reach)
   const boxes = boxesPart(now, outside, { tls, attached, delivery })
   const prelude = preludePart(now, outside, { mail, reach })
@@ -90,7 +92,7 @@ type Pem = { readonly key: string; readonly cert: string }
 function mailParts(
   now: Now,
   { clock, log }: Outside,
-  { spool, tls, reach }: { spool: Spool; tls: Pem; reach: Reach },
+  { spool, journal, tls, reach }: { spool: Spool; journal: DeliveredJournal; tls: Pem; reach: Reach },
 ): Pick<Parts, "delivery" | "mail"> {
   const {
     relay: { name },
@@ -98,6 +100,7 @@ function mailParts(
   } = now.standing.config
   const delivery = mailDelivery({
     spool,
+    journal,
     name,
     routeOf: (friend, domain) => now.standing.mailRoute(friend, domain),
     clock,

@@ -18,6 +18,7 @@ export const PACKAGES = {
   "posttls-finger": "postfix",
   "smtp-sink": "postfix",
   "smtp-source": "postfix",
+  python3: "python3",
   sniproxy: "sniproxy",
   ssh: "openssh-client",
   sshd: "openssh-server",

@@ -3,7 +3,11 @@ import type { Fields, Log } from "../../src/log/log.ts"
 
 export type Said = { readonly level: keyof Log; readonly event: string } & Fields
 
-export type KeptLog = Log & { readonly said: readonly Said[] }
+export type KeptLog = Log & {
+  readonly said: readonly Said[]
+  /** What was said of one kind of event. */
+  all(event: string): readonly Said[]
+}
 
 export function keptLog(): KeptLog {
   const said: Said[] = []
@@ -11,5 +15,6 @@ export function keptLog(): KeptLog {
     (level: keyof Log) =>
     (event: string, fields: Fields = {}): void =>
       void said.push({ ...fields, level, event })
-  return { said, info: keep("info"), warn: keep("warn"), error: keep("error") }
+  const all = (event: string): readonly Said[] => said.filter((one) => one.event === event)
+  return { said, all, info: keep("info"), warn: keep("warn"), error: keep("error") }
 }

@@ -51,8 +51,8 @@ export class Lanes {
 
   /** Takes a job over: it is settled sooner or later, at the latest by `stop`. An answer in the place of a target is final. */
   add(job: Job, target: Target | Answer): void {
-    if (this.#stopping.signal.aborted) return this.#run(this.#settle(job, NOBODY, UNTRIED))
-    if (!("by" in target)) return this.#run(this.#settle(job, everybody(job, target), { ...UNTRIED, tried: true }))
+    if (this.#stopping.signal.aborted) return void this.#run(this.#settle(job, NOBODY, UNTRIED))
+    if (!("by" in target)) return void this.#run(this.#settle(job, everybody(job, target), { ...UNTRIED, tried: true }))
     const key = targetKey(target)
     const destination = this.#destinations.get(key) ?? new Destination(target, this.#way.clock, this.#way.dice)
     this.#destinations.set(key, destination)
@@ -72,7 +72,7 @@ export class Lanes {
   async stop(): Promise<void> {
     this.#stopping.abort()
     for (const destination of this.#destinations.values()) {
-      for (const job of destination.empty()) this.#run(this.#settle(job, NOBODY, UNTRIED))
+      for (const job of destination.empty()) void this.#run(this.#settle(job, NOBODY, UNTRIED))
     }
     const forget = this.#way.clock.after(STOP_GRACE_MS, () => {
       this.#cut = true
@@ -82,27 +82,31 @@ export class Lanes {
     forget()
   }
 
-  #run(work: Promise<void>): void {
+  #run(work: Promise<void>): Promise<void> {
     const running: Promise<void> = work
       .catch((error: unknown) => this.#log.error("delivery-broke", { why: String(error) }))
       .finally(() => this.#running.delete(running))
     this.#running.add(running)
+    return running
   }
 
   #openLanes(destination: Destination): void {
     while (destination.wantsLane && this.#open < LANES_MAX && !this.#stopping.signal.aborted) {
       destination.lanes += 1
       this.#open += 1
-      this.#run(this.#lane(destination))
+      void this.#run(this.#lane(destination))
     }
   }
 
   async #lane(destination: Destination): Promise<void> {
     let session: Session | undefined
+    let recorded: Promise<void> | undefined
     try {
       for (let job = destination.take(); job; job = destination.take() ?? (await this.#linger(destination, session))) {
         if (session && session.messages >= MESSAGES_PER_SESSION_MAX) session = this.#leave(session)
-        session = await this.#attempt(job, destination, session)
+        const before = recorded
+        ;({ session, recorded } = await this.#attempt(job, destination, session))
+        await before // one message ahead of the disk, and no more
       }
       if (session) this.#leave(session)
     } finally {
@@ -125,25 +129,23 @@ export class Lanes {
   }
 
   #leave(session: Session): undefined {
-    this.#run(session.quit().finally(() => this.#sessions.delete(session)))
+    void this.#run(session.quit().finally(() => this.#sessions.delete(session)))
   }
 
-  /** Delivers one job and settles it. Returns the session if it is good for another. */
-  async #attempt(job: Job, destination: Destination, lingering: Session | undefined): Promise<Session | undefined> {
+  /** Delivers one job and begins to settle it. */
+  async #attempt(job: Job, destination: Destination, lingering: Session | undefined): Promise<Attempted> {
     const { round } = destination
     const session = lingering ?? (await this.#connect(destination))
     if (!(session instanceof Session)) {
       destination.failed(round, session)
-      await this.#settleTried(job, everybody(job, session), destination)
-      return undefined
+      return { session: undefined, recorded: this.#settleTried(job, everybody(job, session), destination) }
     }
     const { answers, spoke } = await this.#deliver(job, session)
     if (!session.usable) this.#sessions.delete(session)
     // A connection that waited for this message may have been closed meanwhile: that says nothing about the next hop.
     if (lingering && !session.usable && !spoke && !this.#cut) return this.#attempt(job, destination, undefined)
     this.#remember(destination, { round, answers, dead: !session.usable })
-    await this.#settleTried(job, answers, destination)
-    return session.usable ? session : undefined
+    return { session: session.usable ? session : undefined, recorded: this.#settleTried(job, answers, destination) }
   }
 
   async #connect(destination: Destination): Promise<Session | Answer> {
@@ -159,7 +161,7 @@ export class Lanes {
 
   async #deliver(job: Job, session: Session): Promise<Transaction> {
     const { message, recipients } = job
-    const content = this.#spool.content(message.id)
+    const content = begun(this.#spool.content(message.id))
     const headerIsAscii = async (): Promise<boolean> =>
       (await this.#spool.header(message.id, HEADER_BYTES_MAX)).every((byte) => byte < 0x80)
     try {
@@ -182,7 +184,7 @@ export class Lanes {
     else this.#openLanes(destination)
     // What was cut because we stop is as if it had not begun.
     const kept = this.#stopping.signal.aborted ? withoutLater(answers) : answers
-    return this.#settle(job, kept, { notBefore: away?.until, tried: true })
+    return this.#run(this.#settle(job, kept, { notBefore: away?.until, tried: true }))
   }
 
   /** The destination is known to be away: no connection is spent on what waits for it. */
@@ -190,8 +192,21 @@ export class Lanes {
     const away = destination.backedOff
     if (!away) return
     for (const job of destination.empty())
-      this.#run(this.#settle(job, everybody(job, away.why), { notBefore: away.until, tried: false }))
+      void this.#run(this.#settle(job, everybody(job, away.why), { notBefore: away.until, tried: false }))
   }
+}
+
+/** `session`: good for another message. `recorded`: resolves when the spool knows. */
+type Attempted = { readonly session: Session | undefined; readonly recorded: Promise<void> }
+
+/** Content of which the first piece is read at once, while the next hop still thinks about the envelope. */
+function begun(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const pieces = content[Symbol.asyncIterator]()
+  const first = pieces.next()
+  first.catch(() => {}) // told to whoever reads it
+  return (async function* () {
+    for (let piece = await first; !piece.done; piece = await pieces.next()) yield piece.value
+  })()
 }
 
 /** No connection was spent, nothing is known: everything stays as it was. */

@@ -5,6 +5,7 @@ import type { KeptMessage, KeptRecipient, MessageId, Outcome, Spool } from "../.
 import type { Answer } from "./answer.ts"
 import { RETRY_FIRST_MS, type Dice } from "./back-off.ts"
 import { decide, type Circumstances, type Decision } from "./decide.ts"
+import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
 import { tellSender, type Teller } from "./tell-sender.ts"
 
@@ -23,17 +24,32 @@ export class Ledger {
   readonly #log: Log
   readonly #dice: Dice
   readonly #teller: Teller
+  readonly #journal: DeliveredJournal | undefined
 
-  constructor(teller: Teller, dice: Dice) {
+  constructor(teller: Teller, { dice, journal }: { dice: Dice; journal: DeliveredJournal | undefined }) {
     this.#teller = teller
+    this.#journal = journal
     this.#spool = teller.spool
     this.#clock = teller.clock
     this.#log = teller.log
     this.#dice = dice
   }
 
+  /** Records what was delivered before the relay was killed; once, before anything else is delivered. */
+  async replay(): Promise<void> {
+    const when = this.#clock.now()
+    const attempt = { at: "done", how: "delivered", when, lastReply: "taken before the relay was ended" } as const
+    for (const { message, recipients } of this.#journal?.leftOver ?? [])
+      await this.#spool.record(
+        message,
+        recipients.map((recipient) => ({ recipient, attempt })),
+      )
+  }
+
   /** Resolves when everything is durable. When `signal` has fired, a record that fails is left: it is tried again after the next start. */
   async record(job: Job, answers: Answers, how: How, signal: AbortSignal): Promise<void> {
+    const recipients = [...answers].flatMap(([address, { kind }]) => (kind === "accepted" ? [address] : []))
+    if (recipients.length > 0) this.#journal?.note({ message: job.message.id, recipients })
     const at = { ...how, now: this.#clock.now(), dice: this.#dice, mailLifetimeMs: this.#teller.mailLifetimeMs }
     const decided = job.recipients.flatMap((recipient) => {
       const answer = answers.get(recipient.address)
@@ -41,7 +57,8 @@ export class Ledger {
       return answer ? [decide(job.message, recipient, answer, at)] : []
     })
     const outcomes = await this.#told(job.message, decided)
-    if (outcomes.length > 0) await this.#write(job.message.id, outcomes, signal)
+    const written = outcomes.length === 0 || (await this.#write(job.message.id, outcomes, signal))
+    if (written && recipients.length > 0) this.#journal?.settled()
   }
 
   /** Failures that the sender could not be told of are not failures yet. */
@@ -68,14 +85,15 @@ export class Ledger {
     }
   }
 
-  /** Does not give up: what was delivered and is not recorded would be delivered again and again. */
-  async #write(id: MessageId, outcomes: readonly Outcome[], signal: AbortSignal): Promise<void> {
+  /** Does not give up: what was delivered and is not recorded would be delivered again and again. False if it had to. */
+  async #write(id: MessageId, outcomes: readonly Outcome[], signal: AbortSignal): Promise<boolean> {
     for (;;) {
       try {
-        return await this.#spool.record(id, outcomes)
+        await this.#spool.record(id, outcomes)
+        return true
       } catch (error) {
         this.#log.error("outcome-not-recorded", { message: id, why: String(error) })
-        if (signal.aborted) return
+        if (signal.aborted) return false
         await this.#pause(signal)
       }
     }

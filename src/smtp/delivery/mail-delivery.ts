@@ -12,6 +12,7 @@ import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/s
 import { Alarm } from "./alarm.ts"
 import type { Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
+import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
 import { dialTcp, type Dial } from "./dial.ts"
 import { Lanes } from "./lanes.ts"
@@ -35,6 +36,8 @@ export type DeliveryOptions = {
   /** The system's unless given. Asked for notices to senders only. */
   readonly resolver?: MxResolver
   readonly dice?: Dice
+  /** Of the same state folder as the spool. Without it a relay that is killed sends some mail twice. */
+  readonly journal?: DeliveredJournal
   /** PEM certificates that `verify` trusts instead of the public authorities. */
   readonly ca?: readonly string[]
   /** Everybody unless given. */
@@ -79,13 +82,15 @@ class Scheduler implements MailDelivery {
   readonly #stopping = new AbortController()
   #looking: Promise<void> | undefined
   #lookAgain = false
+  #replayed = false
 
   constructor(options: DeliveryOptions) {
-    const { spool, name, clock, log, limits, dice = Math.random } = options
+    const { spool, name, clock, log, limits, journal, dice = Math.random } = options
     const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver, ca, mayTell = tellEverybody } = options
     this.#options = options
     this.#alarm = new Alarm(clock)
-    this.#ledger = new Ledger({ spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }, dice)
+    const teller = { spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }
+    this.#ledger = new Ledger(teller, { dice, journal })
     const way = { name, ownAddresses, dial, resolver, clock, dice, ca, connectDeadlineMs: limits.connectDeadlineMs }
     this.#lanes = new Lanes(way, { spool, log, settle: (job, answers, how) => this.#settle(job, answers, how) })
   }
@@ -128,6 +133,8 @@ class Scheduler implements MailDelivery {
   /** Reads who is due until there is nobody new, then sets the alarm for the next. */
   async #look(): Promise<void> {
     try {
+      if (!this.#replayed) await this.#ledger.replay()
+      this.#replayed = true
       while (this.#lookAgain && !this.#stopping.signal.aborted) {
         this.#lookAgain = false
         while (await this.#readBatch());

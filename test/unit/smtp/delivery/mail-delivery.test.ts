@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
 import { fault, FaultError } from "../../../../src/faults/faults.ts"
 import type { KeptRecipient, MessageId } from "../../../../src/store/spool.ts"
+import { dialTcp } from "../../../../src/smtp/delivery/dial.ts"
 import { OWN_MAIL } from "../../../../src/smtp/delivery/target.ts"
 import { contentOf } from "../../../support/spool.ts"
 import {
@@ -9,6 +10,7 @@ import {
   desk,
   HOUR_MS,
   MINUTE_MS,
+  mxAt,
   routeFor,
   routesOf,
   routeTo,
@@ -16,9 +18,9 @@ import {
 } from "../../../support/delivery.ts"
 import { keyPair } from "../../../support/key-pair.ts"
 import { readMime } from "../../../support/mime.ts"
-import { nextHop, type NextHop } from "../../../support/next-hop.ts"
+import { nextHop } from "../../../support/next-hop.ts"
 import { freePort } from "../../../support/program.ts"
-import { until } from "../../../support/until.ts"
+import { eventually } from "../../../support/eventually.ts"
 
 /** A resolver for one sender's domain that is reachable through no route. */
 const toNobody = (): Promise<{ kind: "no-such-domain" }> => Promise.resolve({ kind: "no-such-domain" })
@@ -52,7 +54,7 @@ describe("mail that can be delivered", () => {
     await at.gone(await at.mail())
     expect(hop.sessions).toHaveLength(1)
     await at.clock.turn(MINUTE_MS)
-    await until("QUIT was said", () => hop.sessions[0]?.commands.at(-1) === "QUIT")
+    await eventually("QUIT was said", () => hop.sessions[0]?.commands.at(-1) === "QUIT")
   })
 
   test("goes again at once when the lingering connection had gone", async () => {
@@ -79,7 +81,6 @@ describe("mail that can be delivered", () => {
 
   test("reaches a box through what the composition dials", async () => {
     await using hop = await nextHop()
-    const { dialTcp } = await import("../../../../src/smtp/delivery/dial.ts")
     const asked: string[] = []
     await using at = await desk({
       routeOf: routesOf(routeFor({ kind: "box", service: "smtp" })),
@@ -120,7 +121,7 @@ describe("a next hop that is away", () => {
     expect(hop.sessions).toHaveLength(1)
     expect(await at.attempt(more[0] as MessageId)).toMatchObject({ at: "waiting", tries: 0 })
     await at.clock.turn(5 * MINUTE_MS)
-    await until("it was tried again", () => hop.sessions.length === 2)
+    await eventually("it was tried again", () => hop.sessions.length === 2)
     await Promise.all([first, ...more].map((id) => at.deferred(id)))
     expect(hop.sessions).toHaveLength(2)
   })
@@ -158,7 +159,7 @@ describe("a next hop that is away", () => {
     await using hop = await nextHop({ greeting: "stall" })
     await using at = await desk({ routeOf: routesOf(routeTo(hop)) })
     const id = await at.mail()
-    await until("it stalls", () => hop.sessions.length === 1)
+    await eventually("it stalls", () => hop.sessions.length === 1)
     await at.delivery.wake("dave")
     hop.script = {}
     await at.clock.turn(6 * MINUTE_MS)
@@ -182,7 +183,7 @@ describe("refusals", () => {
     await using sender = await nextHop()
     await using at = await desk({ routeOf: routesOf(routeTo(hop)), ...mxAt(sender) })
     await at.gone(await at.mail({ envid: "id1" }))
-    await until("the notice has come", () => sender.messages.length === 1)
+    await eventually("the notice has come", () => sender.messages.length === 1)
     const [notice] = sender.messages
     expect(notice).toMatchObject({ from: "", to: ["carol@sender.example"] })
     const mail = readMime(notice?.content ?? Buffer.alloc(0))
@@ -190,7 +191,7 @@ describe("refusals", () => {
       "Status: 5.1.1\r\nRemote-MTA: dns; 127.0.0.1\r\nDiagnostic-Code: smtp; 550 5.1.1 No such user",
     )
     expect(mail.parts[2]?.text()).toBe("Subject: noon\r\n")
-    await until("the spool is empty", async () => (await at.spool.list()).length === 0)
+    await eventually("the spool is empty", async () => (await at.spool.list()).length === 0)
   })
 
   test("4xx is tried again, and costs other mail nothing", async () => {
@@ -214,7 +215,7 @@ describe("refusals", () => {
     const id = await at.mail({
       recipients: to("dave@dave.example", "gone1@dave.example", "full@dave.example", "gone2@dave.example"),
     })
-    await until("the notice has come", () => sender.messages.length === 1)
+    await eventually("the notice has come", () => sender.messages.length === 1)
     const status = readMime(sender.messages[0]?.content ?? Buffer.alloc(0)).parts[1]?.text() ?? ""
     expect(status.match(/^Final-Recipient: .*$/gm)).toEqual([
       "Final-Recipient: rfc822; gone1@dave.example",
@@ -242,7 +243,7 @@ describe("refusals", () => {
     await using hop = await nextHop({ on: (line) => (line.startsWith("RCPT") ? "550 5.1.1 No" : undefined) })
     await using at = await desk({ routeOf: routesOf(routeTo(hop)), resolver: toNobody })
     await at.gone(await at.mail())
-    await until("the spool is empty", async () => (await at.spool.list()).length === 0)
+    await eventually("the spool is empty", async () => (await at.spool.list()).length === 0)
     expect(at.log.all("double-bounce")).toMatchObject([{ recipient: "carol@sender.example" }])
   })
 
@@ -258,7 +259,7 @@ describe("refusals", () => {
     await using hop = await nextHop({ on: (line) => (line.startsWith("RCPT TO:<gone@") ? "550 5.1.1 No" : undefined) })
     await using at = await desk({ routeOf: routesOf(routeTo(hop)), resolver: () => Promise.reject(new Error("asked")) })
     await at.mail({ from: "dave@dave.example", recipients: to("gone@dave.example") })
-    await until("the notice has come", () => hop.messages.length === 1)
+    await eventually("the notice has come", () => hop.messages.length === 1)
     expect(hop.messages[0]).toMatchObject({ from: "", to: ["dave@dave.example"] })
   })
 })
@@ -271,7 +272,7 @@ describe("time", () => {
     const id = await at.mail()
     await turnUntilGone(at, id)
     expect(at.clock.now() - 1_700_000_000_000).toBeGreaterThanOrEqual(21 * DAY_MS)
-    await until("the notice has come", () => sender.messages.length === 1)
+    await eventually("the notice has come", () => sender.messages.length === 1)
     const mail = readMime(sender.messages[0]?.content ?? Buffer.alloc(0))
     expect(mail.parts[1]?.text()).toContain("Action: failed\r\nStatus: 5.4.7\r\n")
   })
@@ -293,7 +294,7 @@ describe("time", () => {
       if (hours === 3) expect(sender.messages).toEqual([])
       await turnInSteps(at, id, HOUR_MS)
     }
-    await until("the notice has come", () => sender.messages.length > 0)
+    await eventually("the notice has come", () => sender.messages.length > 0)
     expect(sender.messages).toHaveLength(1)
     const mail = readMime(sender.messages[0]?.content ?? Buffer.alloc(0))
     expect(mail.header("subject")).toBe("Your message is still on its way")
@@ -305,7 +306,7 @@ describe("time", () => {
     await using sender = await nextHop()
     await using at = await desk({ routeOf: routesOf(routeTo(hop)), ...mxAt(sender) })
     await at.gone(await at.mail({ recipients: to("dave@dave.example", "SUCCESS") }))
-    await until("the notice has come", () => sender.messages.length === 1)
+    await eventually("the notice has come", () => sender.messages.length === 1)
     expect(readMime(sender.messages[0]?.content ?? Buffer.alloc(0)).parts[1]?.text()).toContain(
       "Action: relayed\r\nStatus: 2.0.0",
     )
@@ -374,20 +375,20 @@ describe("stopping", () => {
     await using hop = await nextHop()
     await using at = await desk({ routeOf: routesOf(routeTo(hop)) })
     const ids = await Promise.all(Array.from({ length: 60 }, () => at.mail()))
-    await until("some are gone", () => hop.messages.length > 5)
+    await eventually("some are gone", () => hop.messages.length > 5)
     await at.delivery.stop()
     const left = await Promise.all(ids.map((id) => at.spool.find(id)))
     expect(left.filter((message) => message === undefined)).toHaveLength(hop.messages.length)
-    await until("the connections are gone", () => hop.open() === 0)
+    await eventually("the connections are gone", () => hop.open() === 0)
   })
 
   test("cuts what hangs, and leaves it in the spool as it was", async () => {
     await using hop = await nextHop({ on: (line) => (line.startsWith("RCPT") ? "stall" : undefined) })
     await using at = await desk({ routeOf: routesOf(routeTo(hop)) })
     const id = await at.mail()
-    await until("it stalls", () => hop.sessions[0]?.commands.some((line) => line.startsWith("RCPT")) ?? false)
+    await eventually("it stalls", () => hop.sessions[0]?.commands.some((line) => line.startsWith("RCPT")) ?? false)
     const stopped = at.delivery.stop()
-    await until("it is stopping", async () => {
+    await eventually("it is stopping", async () => {
       await at.clock.turn(MINUTE_MS)
       return hop.open() === 0
     })
@@ -430,7 +431,7 @@ describe("what a notice leaves in the spool", () => {
     full = false
     await at.clock.turn(5 * MINUTE_MS)
     await at.gone(id)
-    await until("the notice has ended too", () => at.log.all("double-bounce").length === 1)
+    await eventually("the notice has ended too", () => at.log.all("double-bounce").length === 1)
   })
 
   test("a spool that cannot record is asked again, and the mail is not sent again", async () => {
@@ -440,7 +441,7 @@ describe("what a notice leaves in the spool", () => {
       record: (id, outcomes) => (broken ? Promise.reject(new Error("disk")) : spool.record(id, outcomes)),
     }))
     const id = await at.mail()
-    await until("it could not be recorded", () => at.log.all("outcome-not-recorded").length > 0)
+    await eventually("it could not be recorded", () => at.log.all("outcome-not-recorded").length > 0)
     await at.clock.turn(MINUTE_MS)
     broken = false
     await at.clock.turn(MINUTE_MS)
@@ -458,18 +459,6 @@ function to(address: string, ...more: string[]): KeptRecipient[] {
     orcpt: undefined,
     attempt: { at: "waiting", until: 0, tries: 0, lastReply: undefined },
   }))
-}
-
-/** The sender's domain has its MX at a hop on loopback. */
-function mxAt(hop: NextHop): Pick<Parameters<typeof desk>[0], "resolver" | "dial"> {
-  return {
-    resolver: () => Promise.resolve({ kind: "records", records: [{ preference: 10, exchange: "mx.sender.example" }] }),
-    dial: async (where, signal) => {
-      const { dialTcp } = await import("../../../../src/smtp/delivery/dial.ts")
-      const mx = where.kind === "tcp" && where.to.host === "mx.sender.example"
-      return dialTcp(mx ? { kind: "tcp", to: { host: checked("localhost"), port: hop.port } } : where, signal)
-    },
-  }
 }
 
 async function turnUntilGone(at: Desk, id: MessageId): Promise<void> {

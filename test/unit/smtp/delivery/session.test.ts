@@ -9,7 +9,7 @@ import { handClock } from "../../../support/hand-clock.ts"
 import { keyPair } from "../../../support/key-pair.ts"
 import { nextHop, type NextHop, type NextHopScript } from "../../../support/next-hop.ts"
 import { envelope } from "../../../support/spool.ts"
-import { until } from "../../../support/until.ts"
+import { eventually } from "../../../support/eventually.ts"
 
 const BOB = hostname("relay.bob.example") as NonNullable<ReturnType<typeof hostname>>
 const CONTENT = "Subject: noon\r\n\r\n.hidden\r\n..\r\nMeet me\r\n"
@@ -52,7 +52,7 @@ describe("a message", () => {
       for (; ; given++) yield Buffer.alloc(65_536, "a")
     })()
     const transaction = session.deliver({ ...letter(), content: endless })
-    await until("the socket is full", async () => {
+    await eventually("the socket is full", async () => {
       const before = given
       await new Promise((resolve) => setTimeout(resolve, 200))
       return before > 0 && given === before
@@ -149,7 +149,7 @@ describe("what the next hop says", () => {
     )
     expect(await fates(session, big)).toEqual({ "dave@dave.example": "refused HOME_REFUSES" })
     expect(session.usable).toBe(false)
-    await until("the connection is gone", () => hop.open() === 0)
+    await eventually("the connection is gone", () => hop.open() === 0)
     expect(hop.messages).toHaveLength(0)
   })
 })
@@ -198,11 +198,14 @@ describe("a next hop that goes away", () => {
     await using hop = await nextHop({ on: (line) => (line.startsWith(stage) ? "stall" : undefined) })
     const session = await opened(hop, { clock })
     const transaction = session.deliver(letter())
-    await until("it stalls", () => hop.sessions[0]?.commands.some((line) => line.startsWith(stage)) || stage === ".")
+    await eventually(
+      "it stalls",
+      () => hop.sessions[0]?.commands.some((line) => line.startsWith(stage)) || stage === ".",
+    )
     await new Promise((resolve) => setTimeout(resolve, 50))
     await clock.turn(ENOUGH_MS)
     expect((await transaction).answers.get("dave@dave.example")).toMatchObject({ kind: "later", code: "HOME_AWAY" })
-    await until("the connection is gone", () => hop.open() === 0)
+    await eventually("the connection is gone", () => hop.open() === 0)
   })
 
   test("between two messages: the next one is told that nobody spoke", async () => {
@@ -225,7 +228,7 @@ describe("greeting and EHLO", () => {
   ] satisfies [string, NextHopScript, string][])("%s: no session", async (_, script, code) => {
     await using hop = await nextHop(script)
     expect(await open(hop)).toMatchObject({ code, tls: false })
-    await until("the connection is gone", () => hop.open() === 0)
+    await eventually("the connection is gone", () => hop.open() === 0)
   })
 
   test.each([
@@ -235,10 +238,10 @@ describe("greeting and EHLO", () => {
     const clock = handClock()
     await using hop = await nextHop(script)
     const session = open(hop, { clock })
-    await until("it is connected", () => hop.sessions.length > 0)
+    await eventually("it is connected", () => hop.sessions.length > 0)
     await clock.turn(ENOUGH_MS)
     expect(await session).toMatchObject({ code: "HOME_AWAY" })
-    await until("the connection is gone", () => hop.open() === 0)
+    await eventually("the connection is gone", () => hop.open() === 0)
   })
 
   test("a next hop with our own name is ourselves", async () => {
@@ -286,7 +289,7 @@ describe("TLS", () => {
   test("a handshake that fails is told as such", async () => {
     await using hop = await nextHop({ tls: "broken" })
     expect(await open(hop)).toMatchObject({ code: "HOME_TLS_FAILED", tls: true })
-    await until("the connection is gone", () => hop.open() === 0)
+    await eventually("the connection is gone", () => hop.open() === 0)
   })
 
   test.each(["drop", "stall"])("a STARTTLS that is answered by %s ends by the clock", async (how) => {
@@ -296,10 +299,10 @@ describe("TLS", () => {
       on: (line) => (line === "STARTTLS" ? how : undefined),
     })
     const session = open(hop, { clock, tls: "required" })
-    await until("STARTTLS was said", () => hop.sessions[0]?.commands.includes("STARTTLS") ?? false)
+    await eventually("STARTTLS was said", () => hop.sessions[0]?.commands.includes("STARTTLS") ?? false)
     await clock.turn(ENOUGH_MS)
     expect(await session).toMatchObject({ code: expect.stringMatching(/HOME_TLS_FAILED|HOME_AWAY/) })
-    await until("the connection is gone", () => hop.open() === 0)
+    await eventually("the connection is gone", () => hop.open() === 0)
   })
 
   test("checked: a stranger's certificate is not accepted, the right one is", async () => {

@@ -6,7 +6,7 @@ import SMTPConnection from "nodemailer/lib/smtp-connection"
 import { SmtpClient } from "../../../../src/smtp/delivery/smtp-client.ts"
 import { BOB } from "../../../support/delivery.ts"
 import { nextHop } from "../../../support/next-hop.ts"
-import { until } from "../../../support/until.ts"
+import { eventually } from "../../../support/eventually.ts"
 
 describe("the contract with nodemailer 10.6.0", () => {
   test("the version is exactly the one whose members were read", async () => {
@@ -116,7 +116,7 @@ describe("the contract with nodemailer 10.6.0", () => {
     let ended = false
     client.on("end", () => (ended = true))
     client.send({ from: "", to: ["a@dave.example"] }, Buffer.from("x"), () => (called = true))
-    await until("DATA was said", () => hop.sessions[0]?.commands.includes("DATA") ?? false)
+    await eventually("DATA was said", () => hop.sessions[0]?.commands.includes("DATA") ?? false)
     client.close()
     expect({ called, ended }).toEqual({ called: false, ended: true })
   })
