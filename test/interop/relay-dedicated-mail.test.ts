@@ -10,7 +10,7 @@ import { keyPair, type KeyPair } from "../support/key-pair.ts"
 import { startPostfix, type Postfix } from "../support/postfix.ts"
 import { freePort } from "../support/program.ts"
 import { startRelayProgram, type RelayProgram } from "../support/relay-program.ts"
-import { until } from "../support/until.ts"
+import { eventually } from "../support/eventually.ts"
 
 /** Of the relay, for Alice alone. */
 const HERS = "127.0.1.7"
@@ -51,9 +51,9 @@ friends:
       const fingerprint = new X509Certificate(hers.cert).fingerprint256
       await using carol = await carolsPostfix(port, fingerprint)
       carol.submit({ from: "carol@carol.example", to: "alice@alice.example", subject: "noon", text: "Meet me at noon" })
-      await until("it is sent", async () => (await carol.log()).includes("status=sent"))
+      await eventually("it is sent", async () => (await carol.log()).includes("status=sent"))
       expect(await carol.log()).toContain(`Verified TLS connection established to ${HERS}[${HERS}]:${port}: TLSv1.3`)
-      await until("Alice has it", async () => (await alice.mailbox()).length > 0)
+      await eventually("Alice has it", async () => (await alice.mailbox()).length > 0)
       const [mail] = await alice.mailbox()
       expect(mail).toContain("Meet me at noon")
       expect(mail?.match(/^Received: from .*$/gm)).toEqual([`Received: from postfix.test (unknown [${CAROL}])`])
@@ -66,7 +66,7 @@ friends:
     test("Carol's Postfix, which demands another key, keeps the mail", async () => {
       await using carol = await carolsPostfix(port, "00:".repeat(31) + "00")
       carol.submit({ from: "carol@carol.example", to: "alice@alice.example", subject: "no", text: "Not this one" })
-      await until("it is kept", async () => (await carol.log()).includes("status=deferred"))
+      await eventually("it is kept", async () => (await carol.log()).includes("status=deferred"))
       expect(await carol.log()).toContain("Server certificate not verified")
       expect(await alice.mailbox()).not.toContainEqual(expect.stringContaining("Not this one"))
     })

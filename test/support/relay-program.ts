@@ -7,7 +7,7 @@ import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { scratchFolder } from "./program.ts"
-import { until } from "./until.ts"
+import { eventually } from "./eventually.ts"
 import { startWaypost } from "./waypost.ts"
 
 export type LogLine = { readonly msg: string } & Readonly<Record<string, unknown>>
@@ -49,7 +49,7 @@ export async function startRelayProgram(yaml: string, options: RelayProgramOptio
   const find = (event: string, fields: Readonly<Record<string, unknown>>) =>
     log.find((line) => line.msg === event && Object.entries(fields).every(([key, value]) => line[key] === value))
   const logged = async (event: string, fields: Readonly<Record<string, unknown>> = {}) => {
-    await until(`the relay logs ${event} ${JSON.stringify(fields)}`, () => {
+    await eventually(`the relay logs ${event} ${JSON.stringify(fields)}`, () => {
       if (child.exitCode !== null && !find(event, fields)) throw new Error(`the relay has ended:\n${tell()}`)
       return find(event, fields) !== undefined
     })
