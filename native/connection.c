@@ -79,12 +79,13 @@ void connection_begin(struct loop *loop, struct listener *listener, int visitor,
 void connection_ready(struct loop *loop, struct connection *connection, bool of_visitor, uint32_t events) {
     struct flow *from = of_visitor ? &connection->to_backend : &connection->to_visitor;
     struct flow *to = of_visitor ? &connection->to_visitor : &connection->to_backend;
-    if (events & (EPOLLHUP | EPOLLERR)) events |= EPOLLIN | EPOLLOUT | EPOLLRDHUP;
-    if (events & EPOLLRDHUP) from->hung_up = true;
-    if (events & (EPOLLIN | EPOLLRDHUP)) from->readable = true;
-    if (events & EPOLLOUT) to->writable = true;
-    if (events & EPOLLERR && of_visitor) connection->visitor_broke = true;
-    if (events & EPOLLERR && !of_visitor) connection->backend_broke = true;
+    bool broke = events & EPOLLERR;
+    if (events & (EPOLLRDHUP | EPOLLHUP) && !broke) from->hung_up = true;
+    if (events & EPOLLPRI) from->urgent = true;
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) from->readable = true;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) to->writable = true;
+    if (broke && of_visitor) connection->visitor_broke = true;
+    if (broke && !of_visitor) connection->backend_broke = true;
     connection_go_on(loop, connection);
 }
 
@@ -145,7 +146,8 @@ static void hear(struct loop *loop, struct connection *connection) {
         if (count < 0 && errno != EAGAIN) return connection_end(loop, connection, HOW_UNDECIDED);
         if (count > 0) flow_keep(flow, loop->mover.copy, (size_t)count);
         if (count == 0) flow->source_ended = true;
-        if (count < 0 || (count > 0 && (size_t)count < room && !flow->hung_up)) flow->readable = false;
+        if (count < 0) flow->readable = false;
+        if (count > 0) flow_read(flow, (size_t)count < room);
         news |= count >= 0;
     }
     if (news) ask(loop, connection);
@@ -215,8 +217,10 @@ static void connect_next(struct loop *loop, struct connection *connection) {
         uint64_t retry_ms = loop->now_ms + DESCRIPTOR_RETRY_MS;
         return wheel_set(&loop->wheel, &connection->timer, retry_ms < attempt->until_ms ? retry_ms : attempt->until_ms);
     }
-    int on = 1;
+    int on = 1, off = 0;
     setsockopt(backend, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    /* We speak first: the first bytes go out with the last segment of the handshake. */
+    if (connection->to_backend.left > 0) setsockopt(backend, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
     connection->backend = backend;
     if (backend < 0 || (connect(backend, &to.any, address_length(&to)) < 0 && errno != EINPROGRESS))
         return address_failed(loop, connection, HOW_CONNECT_FAILED);

@@ -34,13 +34,14 @@ enum standing flow_move(struct flow *flow, int source, int destination, struct m
 }
 
 enum standing flow_deliver(struct flow *flow, int destination, struct mover *mover) {
+    int more = flow->source_ended ? MSG_MORE : 0; /* FIN follows at once, and goes out in the same segment */
     while (flow->left > 0 || flow->piped > 0) {
         if (!flow->writable) {
             own_what_is_left(flow);
             return FLOW_AWAITS_DESTINATION;
         }
         ssize_t sent = flow->left > 0
-                           ? send(destination, flow->at, flow->left, MSG_NOSIGNAL | MSG_DONTWAIT)
+                           ? send(destination, flow->at, flow->left, MSG_NOSIGNAL | MSG_DONTWAIT | more)
                            : splice(flow->pipe.read, NULL, destination, NULL, flow->piped, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (sent <= 0) {
             if (sent == 0 || errno != EAGAIN) return FLOW_DESTINATION_BROKE;
@@ -68,7 +69,7 @@ static ssize_t copy_in(struct flow *flow, int source, struct mover *mover) {
     flow->left = (uint32_t)count;
     flow->splicing = count == COPY_BYTES;
     flow->small_pieces = 0;
-    if (count < COPY_BYTES && !flow->hung_up) flow->readable = false; /* a short read: there was no more */
+    flow_read(flow, count < COPY_BYTES);
     return count;
 }
 
@@ -91,6 +92,12 @@ static ssize_t splice_in(struct flow *flow, int source, struct mover *mover) {
     if (count >= SMALL_PIECE_BYTES) flow->small_pieces = 0;
     else if (++flow->small_pieces >= SMALL_PIECES_MAX) flow->splicing = false;
     return count;
+}
+
+void flow_read(struct flow *flow, bool was_short) {
+    if (!was_short || flow->urgent) return;
+    flow->readable = false;
+    flow->source_ended = flow->hung_up;
 }
 
 /* The smallest power of two that holds `count`: what memory for kept bytes is taken in. */

@@ -32,7 +32,8 @@ struct flow {
     bool has_pipe : 1;
     bool splicing : 1;
     bool readable : 1;      /* the source may have something; edge-triggered, so only we can tell when it has not */
-    bool hung_up : 1;       /* the end of the source is in sight: read until it is reached */
+    bool hung_up : 1;       /* the source has said everything: what a read finds is the rest of it */
+    bool urgent : 1;        /* the source has sent urgent data, at which a read stops: only an empty one means the end */
     bool source_ended : 1;  /* it was reached */
     bool writable : 1;      /* the destination may take something */
     bool finish_passed : 1; /* the destination was told that nothing more comes */
@@ -60,6 +61,9 @@ enum standing flow_move(struct flow *flow, int source, int destination, struct m
 
 /* Only what is already read. FLOW_AWAITS_SOURCE: all of it is delivered. */
 enum standing flow_deliver(struct flow *flow, int destination, struct mover *mover);
+
+/* Bytes were read from the source. Fewer than there was room for: there are no more, and none will come if it has hung up. */
+void flow_read(struct flow *flow, bool was_short);
 
 /* Keeps bytes that were read before there was a destination, behind those kept already. */
 void flow_keep(struct flow *flow, const uint8_t *bytes, size_t count);

@@ -19,8 +19,12 @@
 #define MODERATED_PIECE_BYTES (256 * 1024)
 #define MODERATION_NS (50 * 1000)
 
+/* Ours: how long a batch of events may grow. */
+#define EVENTS_HELD_MS 1
+
 static void *run(void *argument);
 static void turn(struct loop *loop);
+static void publish(struct loop *loop, bool busy);
 static void moderate(struct loop *loop);
 static void notice(struct loop *loop, const struct epoll_event *event);
 static void obey_inbox(struct loop *loop);
@@ -98,7 +102,8 @@ static void turn(struct loop *loop) {
     struct bytes again = loop->again;
     loop->again = (struct bytes){0};
     if (again.length == 0) moderate(loop);
-    int sleep_ms = again.length > 0 ? 0 : wheel_sleep_ms(&loop->wheel, loop->now_ms);
+    bool busy = again.length > 0 || loop->events.length > 0;
+    int sleep_ms = busy ? 0 : wheel_sleep_ms(&loop->wheel, loop->now_ms);
     int count = epoll_wait(loop->epoll, ready, EVENTS_PER_TURN_MAX, sleep_ms);
     if (count < 0 && errno != EINTR) fatal("epoll_wait");
     loop->now_ms = monotonic_ms();
@@ -112,7 +117,16 @@ static void turn(struct loop *loop) {
         if (timer == &loop->accept_again) listeners_resume(loop);
         else connection_expired(loop, (struct connection *)timer); /* its first member */
     }
-    if (loop->events.length > 0) loop->publish(loop->publish_to, &loop->events);
+    publish(loop, count > 0 || loop->again.length > 0);
+}
+
+/* Waking JavaScript costs more than most of what is told, so a batch grows while there is other work, for a millisecond. */
+static void publish(struct loop *loop, bool busy) {
+    if (loop->events.length == 0) return;
+    if (loop->events_since_ms == 0) loop->events_since_ms = loop->now_ms;
+    if (busy && !loop->closing && loop->now_ms - loop->events_since_ms < EVENTS_HELD_MS) return;
+    loop->events_since_ms = 0;
+    loop->publish(loop->publish_to, &loop->events);
 }
 
 static void moderate(struct loop *loop) {
@@ -128,7 +142,7 @@ static uint64_t ticket(enum watched what, uint32_t slot, uint32_t generation) {
 }
 
 void loop_watch(struct loop *loop, int descriptor, enum watched what, uint32_t slot, uint32_t generation) {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET};
     event.data.u64 = ticket(what, slot, generation);
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0) fatal("epoll_ctl");
 }

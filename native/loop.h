@@ -36,7 +36,7 @@ struct loop {
     void *publish_to;
     /* The thread's own. */
     bool closing;
-    uint64_t now_ms;
+    uint64_t now_ms, events_since_ms;
     struct wheel wheel;
     struct timer accept_again; /* set while accepting is paused */
     uint32_t turned_away;

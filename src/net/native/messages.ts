@@ -223,9 +223,21 @@ export class Commands {
 /** As native/address.h has it: 16 bytes of IPv6 address, port in network order. */
 export function addressBytes({ address, port }: SocketAddress): Uint8Array {
   const bytes = new Uint8Array(ADDRESS_BYTES)
-  bytes.set(ipv6Bytes(address))
+  bytes.set(ipBytes(address))
   bytes[16] = port >> 8
   bytes[17] = port & 0xff
+  return bytes
+}
+
+/** The same few backends are written again and again; reading their text costs more than all else about a command. */
+const recentBytes = new Map<IpAddress, Uint8Array>()
+
+function ipBytes(address: IpAddress): Uint8Array {
+  const known = recentBytes.get(address)
+  if (known) return known
+  const bytes = ipv6Bytes(address)
+  if (recentBytes.size >= RECENT_MAX) recentBytes.clear()
+  recentBytes.set(address, bytes)
   return bytes
 }
 
