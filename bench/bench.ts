@@ -23,7 +23,12 @@ const WORK: readonly Work[] = [
   { id: "pong32", service: "pong", connections: 32 },
 ]
 
-export type Measured = { readonly round: number; readonly work: string; readonly relay: string; readonly sample: Sample }
+export type Measured = {
+  readonly round: number
+  readonly work: string
+  readonly relay: string
+  readonly sample: Sample
+}
 
 const { values } = parseArgs({
   options: {
@@ -84,7 +89,9 @@ function print(all: readonly Measured[]): void {
         return found ? costOf(work, found.sample) : NaN
       }
       const ratio = median(runs.map(({ round, sample }) => costOf(work, sample) / base(round)))
-      const rate = median(runs.map(({ sample }) => (sample.gigabytes > 0.2 ? sample.gigabytes : sample.done) / sample.seconds))
+      const rate = median(
+        runs.map(({ sample }) => (sample.gigabytes > 0.2 ? sample.gigabytes : sample.done) / sample.seconds),
+      )
       const p99 = median(runs.map(({ sample }) => sample.p99Us))
       const errors = runs.reduce((sum, { sample }) => sum + sample.errors, 0)
       console.log(

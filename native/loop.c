@@ -204,7 +204,6 @@ static void obey(struct loop *loop, const uint8_t *record) {
         return;
     case COMMAND_DRAIN:
         if (loop->listeners[index]) listener_drain(loop, loop->listeners[index]);
-        else write_u16(loop_tell(loop, EVENT_DRAINED, RECORD_HEAD_BYTES) + 6, (uint16_t)index); /* gone already */
         return;
     case COMMAND_CLOSE: return close_all(loop);
     default: break;

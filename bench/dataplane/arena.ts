@@ -84,10 +84,14 @@ export class Arena implements AsyncDisposable {
     const hello = this.#hello(work)
     const timing = [work.connections, warmMs, runMs].map(String)
     const load = [this.#file("load"), work.service, String(contender.port + offset), hello, ...timing]
-    const { stdout, stderr, status } = spawnSync("taskset", ["-c", this.#loadCore, ...load, contender.pids().join(",")], {
-      encoding: "utf8",
-      timeout: warmMs + runMs + LOAD_PATIENCE_MS,
-    })
+    const { stdout, stderr, status } = spawnSync(
+      "taskset",
+      ["-c", this.#loadCore, ...load, contender.pids().join(",")],
+      {
+        encoding: "utf8",
+        timeout: warmMs + runMs + LOAD_PATIENCE_MS,
+      },
+    )
     if (status !== 0) throw new Error(`${work.id} through ${contender.name}: ${stderr}`)
     return JSON.parse(stdout) as Sample // load.c prints this and nothing else
   }

@@ -58,7 +58,11 @@ function services({ servicesPort }: Ground): readonly { readonly name: string; r
   return SERVICES.map((service, index) => ({ name: serverName(service), port: servicesPort + index }))
 }
 
-type HaproxyOptions = { readonly frontend: readonly string[]; readonly global: readonly string[]; readonly bind?: string }
+type HaproxyOptions = {
+  readonly frontend: readonly string[]
+  readonly global: readonly string[]
+  readonly bind?: string
+}
 
 function haproxy(ground: Ground, { frontend, global, bind = "" }: HaproxyOptions): readonly [string, ...string[]] {
   const backends = services(ground).map(({ name, port }) => `backend ${name}\n  server s 127.0.0.1:${port}`)

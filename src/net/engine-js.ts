@@ -49,6 +49,7 @@ class Listener implements OpenListener {
   readonly #server: Server
   readonly #inside = new Crowd<"doorPlace", Visit>("doorPlace")
   #waiting: (() => void)[] = []
+  #arrivals = 0
 
   constructor(server: Server, common: Omit<Door, "entered" | "left">, bareHandles: boolean) {
     this.#server = server
@@ -61,13 +62,23 @@ class Listener implements OpenListener {
       left: (visit: Visit) => this.#left(visit),
     }
     takeAccepted(server, {
-      accept: (accepted) => receive(accepted, door),
+      accept: (accepted) => {
+        this.#arrivals += 1
+        receive(accepted, door)
+      },
       failed: (code) => common.log.warn("accept-failed", { listener: name, code }),
       bareHandles,
     })
   }
 
   async stop(): Promise<void> {
+    // Whom the kernel has greeted already would be reset. A turn of the event loop takes them in, until one finds nobody;
+    // it takes two immediates to be sure of a whole one.
+    for (let turns = 0, before = -1; before !== this.#arrivals && turns < BACKLOG_CONNECTIONS; turns++) {
+      before = this.#arrivals
+      await new Promise(setImmediate)
+      await new Promise(setImmediate)
+    }
     // Not awaited: where Node counts accepted sockets itself, "closed" comes only when all of them are.
     this.#server.close()
   }

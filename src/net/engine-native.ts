@@ -223,6 +223,7 @@ class NativeEngine implements Engine {
     const door = this.#doors.get(listener)
     door?.gone.andOne()
     if (!door?.gone.isDone) return
+    door.drained?.allDone() // a thread that had nothing to forget was not asked in time
     this.#doors.delete(listener)
     if (this.#doors.size === 0 && !this.#closing) this.#addon.hold(this.#handle, 0)
   }
@@ -254,6 +255,10 @@ class InEveryThread {
   andOne(): void {
     this.#threadsLeft -= 1
     if (this.#threadsLeft === 0) this.#all.resolve()
+  }
+
+  allDone(): void {
+    this.#all.resolve()
   }
 }
 
