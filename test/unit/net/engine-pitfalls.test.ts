@@ -137,7 +137,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
     const target = await service(echo)
     const relay = await door(engine, ({ received }) =>
       received[0] === "a".charCodeAt(0)
-        ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.pipe(socket) }
+        ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.on("error", () => {}).pipe(socket) }
         : carry(target.at),
     )
     for (let wave = 0; wave < 4; wave++) {
