@@ -1,70 +1,61 @@
-/** What the ends see of a whole relay between them: nothing of its own, and the visitor's true address where asked for. */
-import { writeFile } from "node:fs/promises"
-import { join } from "node:path"
+/** Is `waypost relay` in the way of TLS? sslscan examines Alice's server directly and through the relay, and must not notice. */
 import { expect, test } from "@jest/globals"
 import { runClient } from "../support/client.ts"
 import { withJudges } from "../support/judge.ts"
 import { keyPair } from "../support/key-pair.ts"
 import { startNginx } from "../support/nginx.ts"
-import { freePort, scratchFolder, startProgram } from "../support/program.ts"
-import { testRelay } from "../support/relay.ts"
+import { startPostfix } from "../support/postfix.ts"
+import { freePort } from "../support/program.ts"
+import { startRelayProgram } from "../support/relay-program.ts"
 
-const NAME = "alice.example"
-
-withJudges(["nginx", "haproxy", "curl"], () => {
-  test("the box sees the visitor's address through HAProxy and the relay", async () => {
-    await using alice = await startNginx({
-      listen: "ssl proxy_protocol",
-      tls: await keyPair(NAME),
-      files: { "who.txt": "alice" },
-    })
-    await using bob = await testRelay(`
-listeners: { https: { bind: ["127.0.0.1:0"], protocol: tls, accept-proxy: [127.0.0.1] } }
-friends:
-  alice: { domains: [${NAME}], routes: { https: { mode: dedicated, to: "127.0.0.1:${alice.port}", proxy: v2 } } }`)
-    await using folder = await scratchFolder()
-    const front = await freePort()
-    await writeFile(join(folder.path, "haproxy.cfg"), haproxyConfiguration(front, bob.at("https").port))
-    await using _front = await startProgram("haproxy", ["-db", "-f", join(folder.path, "haproxy.cfg")], front)
-
-    const where = ["--resolve", `${NAME}:${front}:127.0.0.1`, `https://${NAME}:${front}/who.txt`]
-    const { said } = await runClient("curl", ["-sSk", "--interface", "127.0.0.8", ...where])
-    expect(said).toBe("alice")
-    expect(await alice.requests()).toEqual(["127.0.0.1 127.0.0.8 /who.txt"])
-  })
-})
-
-withJudges(["nginx", "sslscan"], () => {
-  test("sslscan finds no difference between the box and the box through the relay", async () => {
+withJudges(["sslscan", "nginx", "postfix"], () => {
+  test("sslscan finds the same of her web server, found by SNI", async () => {
     await using alice = await startNginx({
       listen: "ssl http2",
-      tls: await keyPair(NAME),
+      tls: await keyPair("www.alice.example"),
       server: "ssl_protocols TLSv1.2 TLSv1.3;",
     })
-    await using bob = await testRelay(`
-listeners: { https: { bind: ["127.0.0.1:0"], protocol: tls } }
-friends:
-  alice: { domains: [${NAME}], routes: { https: { mode: dedicated, to: "127.0.0.1:${alice.port}" } } }`)
-    const direct = await scan(alice.port)
-    expect(direct).toMatch(/TLSv1\.3 +enabled/)
-    expect(await scan(bob.at("https").port)).toBe(direct)
+    await using relay = await startRelayProgram(
+      leadingTo("https", 'bind: "127.0.0.1:0", protocol: tls', `127.0.0.1:${alice.port}`),
+    )
+    const asking = ["--sni-name=www.alice.example"]
+    const [direct, relayed] = [await scan(alice.port, asking), await scan(relay.port("https"), asking)]
+    expect(direct).toContain("Preferred TLSv1.3")
+    expect(relayed).toBe(direct)
+  })
+
+  test("sslscan finds the same of her mail server, found by the relay's address", async () => {
+    const port = await freePort()
+    const alice = await startPostfix({ listen: { address: "127.0.0.1", port }, tls: await keyPair("mx.alice.example") })
+    await using _stop = { [Symbol.asyncDispose]: () => alice.stop() }
+    await using relay = await startRelayProgram(
+      leadingTo("smtp", 'bind: "127.0.0.1:0", protocol: smtp, friend: alice', `127.0.0.1:${port}`),
+    )
+    const [direct, relayed] = [
+      await scan(port, ["--starttls-smtp"]),
+      await scan(relay.port("smtp"), ["--starttls-smtp"]),
+    ]
+    expect(direct).toContain("Preferred TLSv1.3")
+    expect(relayed).toBe(direct)
   })
 })
 
-function haproxyConfiguration(port: number, relayPort: number): string {
-  return `defaults
-  mode tcp
-  timeout client 60s
-  timeout server 60s
-  timeout connect 60s
-listen front
-  bind 127.0.0.1:${port}
-  server relay 127.0.0.1:${relayPort} send-proxy-v2
+function leadingTo(listener: string, how: string, to: string): string {
+  return `
+listeners:
+  ${listener}: { ${how} }
+friends:
+  alice:
+    promise: sealed
+    domains: [www.alice.example]
+    routes:
+      ${listener}: { mode: dedicated, to: "${to}" }
 `
 }
 
-async function scan(port: number): Promise<string> {
-  const options = ["--no-colour", `--sni-name=${NAME}`, "--show-certificate"]
-  const { said } = await runClient("sslscan", [...options, `127.0.0.1:${port}`])
-  return said.replaceAll(`${port}`, "PORT")
+/** Its whole report; only the port it was sent to is made the same. */
+async function scan(port: number, more: readonly string[]): Promise<string> {
+  const run = await runClient("sslscan", ["--no-colour", "--show-certificate", ...more, `127.0.0.1:${port}`])
+  expect(run).toMatchObject({ exitCode: 0 })
+  return run.said.replaceAll(new RegExp(`\\b${port}\\b`, "g"), "PORT")
 }

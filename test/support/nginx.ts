@@ -46,7 +46,7 @@ http {
   const closing = undo.move()
   return {
     port,
-    requests: async () => (await readFile(join(path, "requests"), "utf8")).trim().split("\n"),
+    requests: async () => (await readFile(join(path, "requests"), "utf8")).split("\n").slice(0, -1),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
 }
