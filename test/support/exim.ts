@@ -10,7 +10,6 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import type { SocketAddress } from "../../src/names/endpoint.ts"
 import { judgePath } from "./installed.ts"
 import { freePort } from "./program.ts"
 
@@ -20,6 +19,7 @@ export type Exim = AsyncDisposable & {
   mailbox(): readonly string[]
 }
 
+type Place = { readonly address: string; readonly port: number }
 type Pem = { readonly key: string; readonly cert: string }
 
 /** The final server for a domain, on 127.0.0.1; with a key it offers STARTTLS. */
@@ -48,13 +48,13 @@ export type Sending = {
   readonly from: string
   readonly to: string
   readonly text: string
-  readonly via: SocketAddress
+  readonly via: Place
   /** Refuse to send without TLS. */
   readonly tls?: boolean
 }
 
-/** Sends one mail and waits for its delivery. Rejects with Exim's log if it was not delivered at once. */
-export async function eximSends({ from, to, text, via, tls = false }: Sending): Promise<void> {
+/** Sends one mail and waits for its delivery; resolves to Exim's log, or rejects with it if it was not delivered at once. */
+export async function eximSends({ from, to, text, via, tls = false }: Sending): Promise<string> {
   const folder = await eximFolder({ domain: "exim.test", via, requireTls: tls })
   const [command, args] = inOwnMounts(folder, ["-odi", "-i", "-f", from, to])
   const child = spawn(command, args, { stdio: ["pipe", "ignore", "ignore"] })
@@ -63,6 +63,7 @@ export async function eximSends({ from, to, text, via, tls = false }: Sending): 
   const log = await logOf(folder)
   await rm(folder, { recursive: true, force: true })
   if (!log.includes(`=> ${to}`)) throw new Error(`exim did not deliver:\n${log}`)
+  return log
 }
 
 /** Numbers that no account of Debian has. */
@@ -72,7 +73,7 @@ const NAMES = { passwd: `Debian-exim:x:${EXIM_ID}:${EXIM_ID}::/:/bin/false`, gro
 type FolderOptions = {
   readonly domain: string
   readonly tls?: Pem
-  readonly via?: SocketAddress
+  readonly via?: Place
   readonly requireTls?: boolean
 }
 
