@@ -15,6 +15,8 @@ import { SPLICED_HIGH_WATER_MARK_BYTES } from "./read-buffers.ts"
 export interface Accepted {
   /** `undefined` when the visitor has reset the connection already. */
   readonly ends: { readonly remote: SocketAddress; readonly local: SocketAddress } | undefined
+  /** The descriptor; `undefined` where Node does not say. */
+  readonly fd: number | undefined
   /** As a socket that reads into the buffers of `reads` once it is resumed. */
   reading(reads: OnReadOpts): Socket
   /** As a socket such as Node makes, with `unread` given back to it; also in place of one that `reading` made. */
@@ -54,6 +56,10 @@ class AcceptedHandle implements Accepted {
     this.ends = endsOf(nameOf(handle, "getpeername"), nameOf(handle, "getsockname"))
   }
 
+  get fd(): number {
+    return this.#handle.fd
+  }
+
   reading(reads: OnReadOpts): Socket {
     this.#reading = socketOf(this.#handle, reads, { writableHighWaterMark: SPLICED_HIGH_WATER_MARK_BYTES })
     return this.#reading
@@ -76,11 +82,14 @@ class AcceptedHandle implements Accepted {
 
 /** The same on Node's own socket, which allocates for every read. */
 class AcceptedSocket implements Accepted {
+  readonly fd: undefined
   readonly ends: Accepted["ends"]
   readonly #socket: Socket
+  readonly #nodesOwn: ReadonlySet<unknown>
 
   constructor(socket: Socket) {
     this.#socket = socket
+    this.#nodesOwn = new Set(LISTENED_FOR.flatMap((event) => socket.listeners(event)))
     this.ends = endsOf(
       { address: socket.remoteAddress, port: socket.remotePort },
       { address: socket.localAddress, port: socket.localPort },
@@ -94,16 +103,27 @@ class AcceptedSocket implements Accepted {
   }
 
   ordinary(unread: Uint8Array): Socket {
-    this.#socket.removeAllListeners()
+    const socket = this.#socket
+    // One by one: to remove all at once would also set a stopped stream flowing, with nobody to listen.
+    for (const event of LISTENED_FOR) {
+      for (const listener of socket.listeners(event))
+        if (!this.#nodesOwn.has(listener)) socket.off(event, listener as () => void)
+    }
     // Node takes nothing back after the end, so who has finished already cannot be given away here.
-    if (this.#socket.readableEnded) return this.#socket.resetAndDestroy()
-    if (unread.length > 0) this.#socket.unshift(unread)
-    return this.#socket
+    if (socket.readableEnded) return socket.resetAndDestroy()
+    if (unread.length > 0) socket.unshift(unread)
+    // A stream that was stopped does not start by being listened to, as a new one does.
+    process.nextTick(() => socket.listenerCount("data") > 0 && socket.resume())
+    return socket
   }
 }
 
+/** What whoever reads listens for. */
+const LISTENED_FOR = ["data", "end", "error", "close"] as const
+
 /** Node's own wrapping of a TCP descriptor, as far as we use it. */
 type TcpHandle = {
+  readonly fd: number
   getpeername(into: Name): number
   getsockname(into: Name): number
   setNoDelay(on: boolean): number

@@ -11,6 +11,7 @@ import { takeAccepted } from "./accepted.ts"
 import { bindRefused } from "./bind-refused.ts"
 import { Crowd } from "./crowd.ts"
 import { Deadlines } from "./deadlines.ts"
+import { Descriptors } from "./descriptors.ts"
 import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
 import { ReadBuffers } from "./read-buffers.ts"
 import { receive, type Door, type Visit } from "./visit.ts"
@@ -23,17 +24,24 @@ export type JavascriptEngineOptions = {
   readonly log: Log
   /** `false`: without the undocumented members of Node that make accepting cheaper (accepted.ts). */
   readonly bareHandles?: boolean
+  /** How many this process may have open; what the system says if not given. */
+  readonly descriptorsMax?: number
 }
 
-export function javascriptEngine({ clock = systemClock, log, bareHandles = true }: JavascriptEngineOptions): Engine {
+type Surroundings = Required<Pick<JavascriptEngineOptions, "clock" | "bareHandles">>
+
+export function javascriptEngine(options: JavascriptEngineOptions): Engine {
+  const { clock = systemClock, log, bareHandles = true, descriptorsMax } = options
   const deadlines = new Deadlines(clock)
   const buffers = new ReadBuffers()
+  const descriptors = new Descriptors(descriptorsMax)
   const listeners = new Set<Listener>()
   return {
     kind: "javascript",
     async listen(listen, decide) {
       const server = await bind(listen)
-      const listener = new Listener(server, { listen, decide, deadlines, buffers, log }, bareHandles)
+      const door = { listen, decide, deadlines, buffers, descriptors, log }
+      const listener = new Listener(server, door, { clock, bareHandles })
       listeners.add(listener)
       return listener
     },
@@ -51,22 +59,24 @@ class Listener implements OpenListener {
   #waiting: (() => void)[] = []
   #arrivals = 0
 
-  constructor(server: Server, common: Omit<Door, "entered" | "left">, bareHandles: boolean) {
+  constructor(server: Server, common: Omit<Door, "entered" | "left" | "noRoom">, { clock, bareHandles }: Surroundings) {
     this.#server = server
-    const { name, bind: asked } = common.listen
+    const { bind: asked, name } = common.listen
+    const failed = seldom(clock, (code) => common.log.warn("accept-failed", { listener: name, code }))
     const address = server.address()
     this.bound = { ...asked, port: typeof address === "object" && address ? address.port : asked.port }
     const door = {
       ...common,
       entered: (visit: Visit) => this.#inside.add(visit),
       left: (visit: Visit) => this.#left(visit),
+      noRoom: () => failed("EMFILE"),
     }
     takeAccepted(server, {
       accept: (accepted) => {
         this.#arrivals += 1
         receive(accepted, door)
       },
-      failed: (code) => common.log.warn("accept-failed", { listener: name, code }),
+      failed,
       bareHandles,
     })
   }
@@ -98,6 +108,18 @@ class Listener implements OpenListener {
     this.#inside.remove(visit)
     if (this.#inside.size > 0) return
     for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
+
+/** Ours: whoever makes accepting fail should not fill the log as well. */
+const COMPLAINT_INTERVAL_MS = 1_000
+
+function seldom(clock: Clock, complain: (code: string) => void): (code: string) => void {
+  let quietUntil = 0
+  return (code) => {
+    if (clock.now() < quietUntil) return
+    quietUntil = clock.now() + COMPLAINT_INTERVAL_MS
+    complain(code)
   }
 }
 

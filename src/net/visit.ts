@@ -9,6 +9,7 @@ import type { SocketAddress } from "../names/endpoint.ts"
 import type { Accepted } from "./accepted.ts"
 import { Carriage, type Carried } from "./carriage.ts"
 import type { Deadlines, Expiring } from "./deadlines.ts"
+import type { Descriptors } from "./descriptors.ts"
 import { Dialling, type Dialled } from "./dialling.ts"
 import type { Arrival, Carry, Decide, Decision, Ended, EndedHow, ListenOptions } from "./engine.ts"
 import type { ReadBuffers } from "./read-buffers.ts"
@@ -27,8 +28,11 @@ export type Door = {
   readonly decide: Decide
   readonly deadlines: Deadlines
   readonly buffers: ReadBuffers
+  readonly descriptors: Descriptors
   readonly log: Log
   readonly entered: (visit: Visit) => void
+  /** Somebody was sent away, because he could not have been carried. */
+  readonly noRoom: () => void
   /** The visit is over: none of its descriptors is open any more. */
   readonly left: (visit: Visit) => void
 }
@@ -47,6 +51,10 @@ type Stage =
 export function receive(accepted: Accepted, door: Door): void {
   const { ends } = accepted
   if (!ends) return void accepted.ordinary(NOTHING).destroy()
+  if (!door.descriptors.hasRoom(accepted.fd)) {
+    accepted.ordinary(NOTHING).resetAndDestroy()
+    return door.noRoom()
+  }
   const asksAtOnce = door.listen.ask === "accept"
   const decision: Decision = asksAtOnce ? ask(door, { ...ends, received: NOTHING, finished: false }) : { do: "wait" }
   if (decision.do !== "adopt") return new Visit(accepted, ends, door).begin(decision)
@@ -66,6 +74,8 @@ export class Visit implements Expiring, Carried {
   #received: Received | undefined
   #finished = false
   #openSockets = 1
+  /** A descriptor for the backend is kept back. */
+  #promised = true
   #carry: Carry | undefined
   #how: EndedHow | undefined
 
@@ -81,6 +91,7 @@ export class Visit implements Expiring, Carried {
     this.#socket.on("error", () => this.#visitorFailed())
     this.#socket.on("close", () => this.#socketClosed())
     door.entered(this)
+    door.descriptors.promised += 1
     door.deadlines.set(this, door.listen.decideDeadlineMs)
   }
 
@@ -204,6 +215,7 @@ export class Visit implements Expiring, Carried {
       return this.cut(dialled.kind)
     }
     this.#openSockets += 1
+    this.#endPromise()
     const { buffers, deadlines } = this.#door
     const ends = { visitor: this.#socket, backend: dialled.socket }
     const carriage = new Carriage({ ...ends, idleDeadlineMs: carry.idleDeadlineMs, buffers, deadlines }, this)
@@ -236,9 +248,15 @@ export class Visit implements Expiring, Carried {
 
   readonly #aborted = (): void => this.cut("cancelled")
 
+  #endPromise(): void {
+    if (this.#promised) this.#door.descriptors.promised -= 1
+    this.#promised = false
+  }
+
   #socketClosed(): void {
     this.#openSockets -= 1
     if (this.#openSockets > 0) return
+    this.#endPromise()
     this.#door.deadlines.forget(this)
     this.#carry?.signal?.removeEventListener("abort", this.#aborted)
     const carriage = this.#stage.at === "carried" ? this.#stage.carriage : undefined

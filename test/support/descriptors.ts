@@ -13,3 +13,8 @@ function isSocket(link: string): boolean {
     return false // closed since the folder was read
   }
 }
+
+/** The kernel hands out the lowest free number, so the next one is about this. */
+export function highestDescriptor(): number {
+  return Math.max(...readdirSync("/proc/self/fd").map(Number))
+}

@@ -1,6 +1,9 @@
 /** What every engine must do, against real sockets on loopback. */
 import { createHash, randomBytes } from "node:crypto"
 import { once } from "node:events"
+import { createServer as createPlainServer, type IncomingMessage } from "node:http"
+import { createServer, get } from "node:https"
+import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
 import type { Arrival, Decide, Engine } from "../../../src/net/engine.ts"
@@ -12,6 +15,7 @@ import { openSockets } from "../../support/descriptors.ts"
 import { carry, door, type Door } from "../../support/door.ts"
 import { engines } from "../../support/engines.ts"
 import { eventually } from "../../support/eventually.ts"
+import { keyPair } from "../../support/key-pair.ts"
 import { at } from "../../support/loopback.ts"
 import type { Peer } from "../../support/peer.ts"
 import { visitor } from "../../support/visitor.ts"
@@ -164,6 +168,37 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
       expect(alice.heard.subarray(5).equals(much)).toBe(true)
       expect(await relay.reported()).toMatchObject({ how: "adopted" })
       await relay.drained()
+    })
+
+    test("a connection that was given away can become TLS, and serve HTTP in it", async () => {
+      const pair = await keyPair("alice.example")
+      const web = createServer(pair, (_, answer) => answer.end("over TLS"))
+      const relay = await door(engine, ({ received }) =>
+        received.length < 100
+          ? { do: "wait" }
+          : { do: "adopt", skipBytes: 0, adopted: (socket) => web.emit("connection", socket) },
+      )
+      const { address: host, port } = relay.bound
+      const options = { host, port, ca: pair.cert, servername: "alice.example", agent: false }
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => get(options, resolve).on("error", reject))
+      expect(await text(answer)).toBe("over TLS")
+      web.close()
+    })
+
+    test("a connection that was given away can serve HTTP", async () => {
+      const web = createPlainServer((request, answer) => request.pipe(answer))
+      const relay = await door(engine, () => ({
+        do: "adopt",
+        skipBytes: 0,
+        adopted: (socket) => web.emit("connection", socket),
+      }))
+      const alice = await arrives(relay.bound)
+      const much = randomBytes(MIB)
+      alice.say(`POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: ${much.length}\r\n\r\n`)
+      alice.say(much)
+      await alice.hearsEnd()
+      expect(alice.heard.includes(much.subarray(-1024))).toBe(true)
+      web.close()
     })
 
     test("gives a connection away at accept", async () => {

@@ -76,7 +76,7 @@ describe.each(engines)("passthrough on engine: $name", ({ start }) => {
     carol.finish()
     there.finish()
     await eventually("the place is free again", () => admission.all === 0)
-    expect(log.said).toMatchObject([{ event: "carried", route: "alice/https", how: "both-finished" }])
+    expect(log.all("carried")).toMatchObject([{ route: "alice/https", how: "both-finished" }])
   })
 
   test("whoever names nobody gets the alert, whole", async () => {
@@ -105,7 +105,7 @@ describe.each(engines)("passthrough on engine: $name", ({ start }) => {
     await carol.hearsEnd()
     expect(carol.heardText).toBe("421 4.4.1 The next host refuses connections\r\n")
     carol.finish()
-    await eventually("a line in the log", () => log.said.some(({ code }) => code === "BACKEND_REFUSES"))
+    await eventually("a line in the log", () => log.all("carried").some(({ code }) => code === "BACKEND_REFUSES"))
     expect(admission.all).toBe(0)
   })
 

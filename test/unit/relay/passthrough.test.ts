@@ -110,8 +110,8 @@ describe("by name", () => {
       bytes: alertRecord("unrecognized_name"),
       why: "NAME_UNKNOWN",
     })
-    expect(there.log.said).toMatchObject([
-      { event: "refused", listener: "https", remote: "198.51.100.1:40000", code: "NAME_UNKNOWN" },
+    expect(there.log.all("refused")).toMatchObject([
+      { listener: "https", remote: "198.51.100.1:40000", code: "NAME_UNKNOWN" },
     ])
   })
 
@@ -190,7 +190,7 @@ describe("behind a proxy that the listener trusts", () => {
     expect(ask("behind", { remote: BALANCER, received: helloFor("alice.example") }, there)).toMatchObject({
       do: "reset",
     })
-    expect(there.log.said).toMatchObject([{ code: "PROXY_MISSING", remote: "10.1.2.3:50000" }])
+    expect(there.log.all("refused")).toMatchObject([{ code: "PROXY_MISSING", remote: "10.1.2.3:50000" }])
   })
 
   test("from anybody else it is no header but nonsense", () => {
@@ -287,9 +287,8 @@ describe("the log", () => {
     const header = writeProxyHeader("v2", { remote: CAROL, local: at(ALICES, 443) })
     const decision = ask("behind", { remote: BALANCER, received: Buffer.concat([header, Buffer.from("?")]) }, there)
     there.relay.ended(reportOf(decision, "connect-timeout"))
-    expect(there.log.said).toMatchObject([
+    expect(there.log.all("carried")).toMatchObject([
       {
-        event: "carried",
         route: "alice/behind",
         remote: "198.51.100.1:40000",
         how: "connect-timeout",
@@ -301,7 +300,7 @@ describe("the log", () => {
   test("says who left undecided", () => {
     const there = world()
     there.relay.ended({ ...reportOf({ do: "wait" }, "undecided"), listener: "https" })
-    expect(there.log.said).toMatchObject([{ event: "left", listener: "https", code: "HELLO_LATE" }])
+    expect(there.log.all("left")).toMatchObject([{ listener: "https", code: "HELLO_LATE" }])
   })
 })
 
