@@ -4,7 +4,8 @@ import { once } from "node:events"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
+/** The file that `node` runs as `waypost`. */
+export const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string }
 

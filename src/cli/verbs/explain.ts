@@ -1,5 +1,6 @@
 import { UsageError } from "../complaint.ts"
 import { EXIT } from "../exit-code.ts"
+import { markdownText } from "../markdown-text.ts"
 import { allPages, type Page } from "../pages.ts"
 import { nearest } from "../../names/nearest.ts"
 import { coloured, columns, say, sayJson } from "../terminal.ts"
@@ -23,7 +24,8 @@ export const explain = verb({
           columns(),
         ),
       )
-    else say(shown.map((page) => `${coloured("title", page.title)}\n\n${page.text}`).join("\n\n"))
+    else
+      say(shown.map((page) => `${coloured("title", page.title)}\n\n${markdownText(page.text, columns())}`).join("\n\n"))
     return EXIT.fine
   },
 })

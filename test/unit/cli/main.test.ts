@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals"
 import { execFileSync } from "node:child_process"
-import { waypost } from "../../support/waypost.ts"
+import { MAIN, waypost } from "../../support/waypost.ts"
 
 describe("the command line", () => {
   test("without a verb says how to go on and exits 2", async () => {
@@ -27,6 +27,11 @@ describe("the command line", () => {
     expect(code).toBe(0)
     expect(out).toMatch(/waypost explain \[code\]/)
     expect(out).toMatch(/Exit codes: 0 fine, 1 failed, 2 usage, 78 configuration\./)
+  })
+
+  test("ends without a word when nobody reads any more", () => {
+    const script = `"$0" "$1" explain --json | head -1; echo "${"${PIPESTATUS[0]}"}"`
+    expect(execFileSync("bash", ["-c", `${script} 2>&1`, process.execPath, MAIN], { encoding: "utf8" })).toBe("[\n0\n")
   })
 
   test("prints its version", async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { connect, createServer, type AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { eventually } from "../../support/eventually.ts"
@@ -85,6 +86,24 @@ friends:
     const { code, err } = await waypost("relay", "-c", file)
     expect(code).toBe(1)
     expect(err).toMatch(/^waypost: own: cannot listen on 192\.0\.2\.99:25: EADDRNOTAVAIL .*\n.*explain BIND_REFUSED/)
+  })
+
+  test("waits for what is carried at the first SIGTERM, and ends at once at the second", async () => {
+    const backend = createServer((socket) => void socket.on("error", () => {}).write("hello")).listen(0, "127.0.0.1")
+    await once(backend, "listening")
+    const { port } = backend.address() as AddressInfo
+    await writeFile(file, configuration("own").replace("127.0.0.1:9", `127.0.0.1:${port}`))
+    const { child, events } = await started()
+    const place = String(events.find(({ listener }) => listener === "own")?.["bound"])
+    const visitor = connect(Number(place.split(":")[1]), "127.0.0.1").on("error", () => {})
+    await once(visitor, "data")
+    child.kill("SIGTERM")
+    await eventually("stopping", () => events.some(({ msg }) => msg === "stopping"))
+    expect(child.exitCode).toBeNull()
+    child.kill("SIGTERM")
+    expect(await once(child, "exit")).toEqual([143, null])
+    visitor.destroy()
+    backend.close()
   })
 
   test("stops when the parent that has a channel to it is gone", async () => {
