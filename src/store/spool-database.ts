@@ -9,6 +9,7 @@ import type { Envelope, KeptMessage, MessageId, Outcome } from "./spool.ts"
 import { attemptColumns, keptMessage, type MessageRow, type RecipientRow } from "./spool-rows.ts"
 import { Connection, diskBytes, faultOf, openingFault, prepareFile, type Statements } from "./spool-connection.ts"
 import { CHUNKS_MAX } from "./spool-schema.ts"
+import { isWrite, WRITES } from "./spool-writes.ts"
 
 export type DatabaseOptions = {
   readonly folder: string
@@ -25,9 +26,6 @@ export type Call = { [M in Method]: { readonly method: M; readonly args: Paramet
 export type Piece = Uint8Array<ArrayBuffer>
 /** What one call came to. */
 export type Answer = { readonly value: unknown } | { readonly fault: Fault }
-
-/** The calls that change something, and whether what they change must survive a power cut when they are answered. */
-const WRITES = { addChunk: "later", discard: "later", commit: "durable", record: "durable", wake: "durable" } as const
 
 /** Content that is streaming in. `lost`: a batch that carried a part of it failed. */
 type OpenDraft = { readonly number: number; readonly chunks: number; readonly lost: boolean }
@@ -56,7 +54,7 @@ export class SpoolDatabase {
   /** Answers every call, in order. What the answers to writes say is durable. Never throws. */
   run(calls: readonly Call[]): Answer[] {
     const answers = new Map<Call, Answer>()
-    const writes = calls.filter((call) => call.method in WRITES)
+    const writes = calls.filter(isWrite)
     if (writes.length > 0) for (const [call, answer] of this.#write(writes)) answers.set(call, answer)
     return calls.map((call) => answers.get(call) ?? this.#attempt(call))
   }

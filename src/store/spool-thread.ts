@@ -4,6 +4,7 @@ import { FaultError, fault, type Fault } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
 import type { Answer, Call, DatabaseOptions, SpoolDatabase } from "./spool-database.ts"
 import type { FromWorker } from "./spool-worker.ts"
+import { isWrite } from "./spool-writes.ts"
 
 export class DatabaseThread {
   /** Rejects with the FaultError of SpoolDatabase's constructor. */
@@ -25,7 +26,7 @@ export class DatabaseThread {
     this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()))
     this.opened = new Promise((resolve, reject) => {
       this.#worker.on("message", (message: FromWorker) => {
-        if (message.kind === "answers") this.#answered(message.answers)
+        if (message.kind === "answers") this.#answered(message)
         else if ("fault" in message.answer) reject(new FaultError(message.answer.fault))
         else resolve()
       })
@@ -75,9 +76,10 @@ export class DatabaseThread {
     this.#worker.postMessage(calls, calls.flatMap(contentOf))
   }
 
-  #answered(answers: readonly Answer[]): void {
-    const answered = this.#underWay
-    this.#underWay = []
+  #answered({ to, answers }: Extract<FromWorker, { kind: "answers" }>): void {
+    const isMeant = ({ call }: Waiting): boolean => isWrite(call) === (to === "writes")
+    const answered = this.#underWay.filter(isMeant)
+    this.#underWay = this.#underWay.filter((one) => !isMeant(one))
     this.#send() // before the answers are worked on: the disk should not wait for us
     answered.forEach(({ settle }, index) => settle(answers[index] ?? { fault: fault("SPOOL_FAILED", "no answer") }))
   }

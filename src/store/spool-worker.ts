@@ -1,11 +1,13 @@
-/** The worker thread on which the spool's database lives: one batch of calls in, one list of answers out. */
+/** The worker thread on which the spool's database lives: one batch of calls in, the answers to reads and to writes out. */
 import { parentPort, workerData } from "node:worker_threads"
 import { FaultError, fault } from "../faults/faults.ts"
 import { SpoolDatabase, type Answer, type Call, type DatabaseOptions } from "./spool-database.ts"
+import { isWrite } from "./spool-writes.ts"
 
 /** `open` comes once and first. */
 export type FromWorker =
-  { readonly kind: "open"; readonly answer: Answer } | { readonly kind: "answers"; readonly answers: readonly Answer[] }
+  | { readonly kind: "open"; readonly answer: Answer }
+  | { readonly kind: "answers"; readonly to: "reads" | "writes"; readonly answers: readonly Answer[] }
 
 if (!parentPort) throw new Error("this file is started as a worker thread by sqlite-spool.ts")
 const port = parentPort
@@ -17,7 +19,11 @@ port.on("message", (calls: readonly Call[] | "close") => {
     port.close()
     return
   }
-  tell({ kind: "answers", answers: database?.run(calls) ?? [] })
+  // Who only reads need not wait for the disk: what he may rely on was answered before he asked.
+  const reads = calls.filter((call) => !isWrite(call))
+  if (reads.length > 0) tell({ kind: "answers", to: "reads", answers: database?.run(reads) ?? [] })
+  const writes = calls.filter(isWrite)
+  if (writes.length > 0) tell({ kind: "answers", to: "writes", answers: database?.run(writes) ?? [] })
 })
 
 function openDatabase(): SpoolDatabase | undefined {
