@@ -53,7 +53,8 @@ export class Ledger {
     const at = { ...how, now: this.#clock.now(), dice: this.#dice, mailLifetimeMs: this.#teller.mailLifetimeMs }
     const decided = job.recipients.flatMap((recipient) => {
       const answer = answers.get(recipient.address)
-      if (answer) this.#logAnswer(job.message, recipient, answer)
+      // Mail that waits for a host known to be away would fill the log with what was said once.
+      if (answer && how.tried) this.#logAnswer(job.message, recipient, answer)
       return answer ? [decide(job.message, recipient, answer, at)] : []
     })
     const outcomes = await this.#told(job.message, decided)
