@@ -82,8 +82,8 @@ export class SmtpClient {
   #closed = false
   #changed: () => void = () => {}
 
-  static async connect(port: number): Promise<SmtpClient> {
-    const client = new SmtpClient(connect(port, "127.0.0.1"))
+  static async connect(port: number, address = "127.0.0.1"): Promise<SmtpClient> {
+    const client = new SmtpClient(connect(port, address))
     await client.reply()
     return client
   }

@@ -1,0 +1,277 @@
+/** Bob: runs a relay in a process of its own, under the recorder. He says what he promises; here it is checked what he saw. */
+import { spawn, type ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { expect } from "@jest/globals"
+import { readRecording, recorderArguments, RECORDING_VARIABLE } from "../../../src/lab/recorder/recording.ts"
+import type { Engine } from "../../../src/net/engine.ts"
+import { NOTHING_CHECKED } from "../../../src/policy/facts.ts"
+import { judgeDirect } from "../../../src/policy/judge.ts"
+import { sentencesFor } from "../../../src/policy/sentences.ts"
+import type { Verdict } from "../../../src/policy/verdict.ts"
+import type { WarningCode } from "../../../src/policy/warnings.ts"
+import type { Protocol } from "../../../src/route/route.ts"
+import { at } from "../../support/loopback.ts"
+import { eventually } from "../../support/eventually.ts"
+import { waypost, type Ran } from "../../support/waypost.ts"
+import { memoryHas, type Witness } from "../recorder/memory.ts"
+import { containsInSomeSpelling } from "../recorder/search.ts"
+import type { FromBob, ToBob } from "./bob-messages.ts"
+import type { Box } from "./box.ts"
+import { configurationText, BOBS_ADDRESS, type Carried, type Carries } from "./configuration.ts"
+import type { Directory } from "./directory.ts"
+import type { Story } from "./story.ts"
+
+type Running = Extract<FromBob, { said: "running" }>
+
+export class Bob implements AsyncDisposable {
+  readonly #folder: string
+  readonly #engine: Engine["kind"]
+  readonly #directory: Directory
+  readonly #story: Story
+  readonly #carried: Carried[] = []
+  readonly #heard: FromBob[] = []
+  #process: ChildProcess | undefined
+  #evil: ChildProcess | undefined
+  #running: Running | undefined
+
+  static async open(directory: Directory, story: Story, engine: Engine["kind"]): Promise<Bob> {
+    return new Bob({ folder: await mkdtemp(join(tmpdir(), "waypost-bob-")), engine }, directory, story)
+  }
+
+  private constructor(how: { folder: string; engine: Engine["kind"] }, directory: Directory, story: Story) {
+    this.#folder = how.folder
+    this.#engine = how.engine
+    this.#directory = directory
+    this.#story = story
+  }
+
+  /** His relay is told to carry for a friend, and does so when this has resolved; DNS leads to it. */
+  async carries(box: Box, carries: Carries): Promise<void> {
+    const answer = await this.#toldToCarry(box, carries)
+    if (answer.said !== "running") throw new Error(`Bob's relay refuses: ${answer.why}`)
+    this.#running = answer
+    for (const carried of this.#carried) this.#leadTo(carried, answer)
+  }
+
+  /** As `carries`, where the relay must refuse; resolves to why. */
+  async refusesToCarry(box: Box, carries: Carries): Promise<string> {
+    const answer = await this.#toldToCarry(box, carries)
+    if (answer.said !== "refused") throw new Error("Bob's relay carries what it should have refused")
+    this.#story.found("Bob", `is not allowed to carry it: ${answer.why.split(":")[0]}`)
+    return answer.why
+  }
+
+  /**
+   * Beside the relay he runs a program that hides STARTTLS, at the same address and with the recorder in it; the box's
+   * name leads there.
+   */
+  async hidesStartTlsFrom(box: Box, ownAddress: string): Promise<void> {
+    const child = this.#startProgram("bob-strips.ts", [ownAddress, box.address, String(box.portOf("smtp"))])
+    this.#evil = child
+    const [port] = (await once(child, "message")) as [number]
+    this.#directory.names("smtp", box.domain, at(ownAddress, port))
+    this.#story.happens(`Bob hides STARTTLS from everybody who writes to ${box.person}`)
+  }
+
+  /** `waypost check` on his configuration, as it stands. */
+  async checks(): Promise<Ran> {
+    const ran = await waypost("check", "-c", join(this.#folder, "relay.yaml"))
+    this.#story.found("Bob", `runs \`waypost check\`: exit code ${ran.code}`)
+    return ran
+  }
+
+  /** So much time passes for the relay. */
+  async waits(ms: number, inWords: string): Promise<void> {
+    this.#story.happens(inWords)
+    await this.#ask({ tell: "turn", ms }, "turned")
+  }
+
+  /** His configuration as people would write it: with the ports that services usually have. */
+  get configuration(): string | undefined {
+    return this.#carried.length > 0 ? configurationText(this.#carried, "usual ports") : undefined
+  }
+
+  /** Whether his process held it in the clear on any of its sockets. A record without anything in it proves nothing. */
+  async holds(what: string): Promise<boolean> {
+    const streams = await readRecording(join(this.#folder, "recording.jsonl"))
+    const heard = streams.filter(({ remote }) => remote !== "").reduce((sum, { bytes }) => sum + bytes.length, 0)
+    if (heard <= what.length) throw new Error("the recorder heard nothing at all")
+    return streams.some(({ bytes }) => containsInSomeSpelling(bytes, what))
+  }
+
+  async saw(what: string): Promise<void> {
+    if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
+    this.#story.found("Bob", `held "${what}" in the clear`)
+  }
+
+  /** Neither the record nor his memory has it. */
+  async didNotSee(what: string): Promise<void> {
+    if (await this.holds(what)) throw new Error(`Bob's process held "${what}"`)
+    if ((await this.remembers(what)) === "has it") throw new Error(`"${what}" is in the memory of Bob's process`)
+    this.#story.found("Bob", `never held "${what}"`)
+  }
+
+  remembers(what: string): Promise<Witness> {
+    return memoryHas(this.#process?.pid ?? 0, what)
+  }
+
+  /** Whether any file of his state folder has it. */
+  async keepsOnDisk(what: string): Promise<boolean> {
+    const state = join(this.#folder, "state")
+    const entries = await readdir(state, { recursive: true, withFileTypes: true })
+    const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    const contents = await Promise.all(files.map((file) => readFile(file).catch(() => Buffer.alloc(0)))) // gone meanwhile
+    return contents.some((content) => containsInSomeSpelling(content, what))
+  }
+
+  /**
+   * The heart of every chapter: what was seen of `what`, which passed on the route `alice/smtp`, is what the policy says.
+   * Reads without an attack if and only if the verdict says `yes`.
+   */
+  async sawWhatThePolicySays(route: string, what: string): Promise<void> {
+    const verdict = this.verdict(route)
+    const { level } = verdict.findings.read
+    const held = await this.holds(what)
+    const memory = await this.remembers(what)
+    expect({ route, what, held }).toEqual({ route, what, held: level === "yes" })
+    if (level !== "yes") expect({ route, what, memory }).not.toEqual({ route, what, memory: "has it" })
+    this.#story.found("Bob", held ? `held "${what}" in the clear` : `never held "${what}"`)
+    this.#compare(
+      { what, route, verdict },
+      { recorder: held ? "yes" : "no", memory: level === "yes" ? "not asked" : "no" },
+    )
+  }
+
+  /** As `sawWhatThePolicySays`, about keeping: what lies in his state folder at this moment. */
+  async keepsWhatThePolicySays(route: string, what: string): Promise<void> {
+    const { level } = this.verdict(route).findings.keep
+    const kept = await this.keepsOnDisk(what)
+    expect({ route, what, kept }).toEqual({ route, what, kept: level === "yes" })
+    this.#story.found("Bob", kept ? `keeps "${what}" on his disk` : `has nothing of "${what}" on his disk`)
+  }
+
+  /**
+   * Where he held `what` though the verdict is not `yes`: a sender left it in the clear, or he attacked. The policy must
+   * have warned of exactly that.
+   */
+  async sawWhatThePolicyWarnedOf(route: string, what: string, warning: WarningCode): Promise<void> {
+    const verdict = this.verdict(route)
+    expect(verdict.findings.read.level).toBe("by-attack")
+    expect(verdict.warnings).toContain(warning)
+    if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
+    this.#story.found("Bob", `held "${what}" in the clear, as ${warning} warns`)
+    this.#compare({ what, route, verdict }, { recorder: "yes", memory: "not asked" })
+  }
+
+  /** He runs no relay; what he could do all the same is what `judgeDirect` says. */
+  isNotOnTheWay(route: string, protocol: Protocol, what: string): void {
+    const [friend = "", listener = ""] = route.split("/")
+    const verdict = judgeDirect({ friend, listener, protocol }, NOTHING_CHECKED)
+    expect(verdict.findings.read.level).toBe("no")
+    expect(this.#process).toBeUndefined()
+    this.#compare({ what, route, verdict }, { recorder: "there is no relay", memory: "there is no relay" })
+  }
+
+  verdict(route: string): Verdict {
+    const verdict = this.#running?.verdicts.find(({ friend, listener }) => `${friend}/${listener}` === route)
+    if (!verdict) throw new Error(`Bob's relay says nothing about ${route}`)
+    return verdict
+  }
+
+  /** He was told when the relay started: `WP101 relay-reads-mail`. */
+  async wasWarned(text: string, route: string): Promise<void> {
+    await eventually(`Bob is warned: ${text}`, () =>
+      this.#heard.some((one) => one.said === "warned" && one.text === text && one.route === route),
+    )
+    this.#story.found("Bob", `was warned at start: ${text}`)
+  }
+
+  wasNotWarned(): void {
+    expect(this.#heard.filter(({ said }) => said === "warned")).toEqual([])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of [this.#process, this.#evil]) if (child) await killed(child)
+    await rm(this.#folder, { recursive: true })
+  }
+
+  async #toldToCarry(box: Box, carries: Carries): Promise<Exclude<FromBob, { said: "turned" | "warned" }>> {
+    this.#carried.push({ box, carries })
+    await writeFile(join(this.#folder, "relay.yaml"), configurationText(this.#carried, "ports of this run"))
+    if (this.#process) return this.#ask({ tell: "reload" }, "running", "refused")
+    this.#process = this.#start()
+    return this.#next("running", "refused")
+  }
+
+  #start(): ChildProcess {
+    const child = this.#startProgram("bob-process.ts", [join(this.#folder, "relay.yaml")])
+    child.on("message", (message: FromBob) => this.#heard.push(message))
+    child.once("exit", (code) => this.#heard.push({ said: "refused", why: `it ended with ${code}` }))
+    return child
+  }
+
+  /** Under the recorder; all his programs write into one record. */
+  #startProgram(file: string, args: readonly string[]): ChildProcess {
+    const program = fileURLToPath(new URL(file, import.meta.url))
+    return spawn(process.execPath, [...recorderArguments(), program, ...args], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      env: {
+        ...process.env,
+        NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
+        WAYPOST_ENGINE: this.#engine,
+        [RECORDING_VARIABLE]: join(this.#folder, "recording.jsonl"),
+      },
+    })
+  }
+
+  async #ask<Said extends FromBob["said"]>(
+    message: ToBob,
+    ...wanted: readonly Said[]
+  ): Promise<Extract<FromBob, { said: Said }>> {
+    this.#process?.send(message)
+    return this.#next(...wanted)
+  }
+
+  /** The next message of one of these kinds. */
+  #next<Said extends FromBob["said"]>(...wanted: readonly Said[]): Promise<Extract<FromBob, { said: Said }>> {
+    const from = this.#heard.length
+    const isWanted = (one: FromBob): one is Extract<FromBob, { said: Said }> => wanted.some((said) => said === one.said)
+    return eventually(`Bob says ${wanted.join(" or ")}`, () => this.#heard.slice(from).find(isWanted))
+  }
+
+  #compare(
+    passed: { what: string; route: string; verdict: Verdict },
+    found: { recorder: string; memory: string },
+  ): void {
+    const { what, route, verdict } = passed
+    const [says = ""] = sentencesFor(verdict, "Bob", ownerOf(route)) // the first is about reading
+    this.#story.compared.push({ what: `"${what}"`, route, says, ...found })
+  }
+
+  /** DNS: the friend's names lead to her own address at Bob's, or to the one that all share. */
+  #leadTo({ box, carries }: Carried, { bound }: Running): void {
+    for (const service of ["smtp", "https", "http"] as const) {
+      const where = bound.find(
+        ({ listener, asked }) => listener === service && asked.address === (carries.ownAddress ?? BOBS_ADDRESS),
+      )
+      if (where && carries[service]) this.#directory.names(service, box.domain, where.bound)
+    }
+  }
+}
+
+function ownerOf(route: string): string {
+  const [friend = ""] = route.split("/")
+  return friend.charAt(0).toUpperCase() + friend.slice(1)
+}
+
+/** Nothing of it is needed any more. */
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, "exit")
+  child.kill("SIGKILL")
+  await ended
+}

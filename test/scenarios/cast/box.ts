@@ -1,0 +1,143 @@
+/** A home: Alice's box with her own key, or Dave's. It serves web and mail on an address of its own, and may be away. */
+import { once } from "node:events"
+import { createServer as createWebServer, type RequestListener } from "node:http"
+import { createServer as createSecureWebServer } from "node:https"
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net"
+import type { Readable } from "node:stream"
+import { text } from "node:stream/consumers"
+import { SMTPServer, type SMTPServerSession } from "smtp-server"
+import { eventually } from "../../support/eventually.ts"
+import { keyPair, type KeyPair } from "../../support/key-pair.ts"
+import type { Person } from "./ladder.ts"
+import type { Story } from "./story.ts"
+
+/** What came, and on which way: sealed for us to the end, or not; from Bob's relay itself, or past it. */
+type Letter = { readonly text: string; readonly sealed: boolean; readonly fromBob: boolean }
+
+type Service = "https" | "http" | "smtp"
+
+export class Box implements AsyncDisposable {
+  readonly person: Person
+  readonly domain: string
+  readonly address: string
+  readonly own: KeyPair
+  readonly #story: Story
+  readonly #ports = new Map<Service, number>()
+  readonly #letters: Letter[] = []
+  readonly #sockets = new Set<Socket>()
+  #servers: Server[] = []
+  #page = "Hello!"
+
+  /** Opens all services on the address. */
+  static async open(person: Person, address: string, story: Story): Promise<Box> {
+    const domain = `${person.toLowerCase()}.example`
+    const box = new Box(person, { domain, address, own: await keyPair(domain), story })
+    await box.#serve()
+    return box
+  }
+
+  private constructor(person: Person, about: { domain: string; address: string; own: KeyPair; story: Story }) {
+    this.person = person
+    this.domain = about.domain
+    this.address = about.address
+    this.own = about.own
+    this.#story = about.story
+  }
+
+  portOf(service: Service): number {
+    return this.#ports.get(service) ?? 0
+  }
+
+  /** What her web server shows to everybody who asks. */
+  shows(page: string): void {
+    this.#page = page
+  }
+
+  /** Waits until something has come that contains the text, and says which way it came. */
+  async received(what: string): Promise<void> {
+    const letter = await eventually(`${this.person} has "${what}"`, () =>
+      this.#letters.find(({ text }) => text.includes(what)),
+    )
+    if (letter.fromBob) this.#story.says("Bob", this.person, `"${what}"`, letter.sealed ? this.person : undefined)
+    this.#story.found(this.person, `has "${what}"`)
+  }
+
+  /** How many things have come that contain the text. */
+  countOf(what: string): number {
+    return this.#letters.filter((letter) => letter.text.includes(what)).length
+  }
+
+  /** Nothing answers any more. */
+  async goesAway(): Promise<void> {
+    await this.#close()
+    this.#story.happens(`${this.person}'s box is switched off`)
+  }
+
+  async comesBack(): Promise<void> {
+    await this.#serve()
+    this.#story.happens(`${this.person}'s box is back`)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#close()
+  }
+
+  async #serve(): Promise<void> {
+    await this.#listen("https", createSecureWebServer(this.own, this.#web(true)))
+    await this.#listen("http", createWebServer(this.#web(false)))
+    const mail = this.#mail()
+    await this.#listen(
+      "smtp",
+      createServer((socket) => mail.connect(socket)),
+    )
+  }
+
+  /** On the same port as before, if there was a before: DNS does not change when a box is switched off. */
+  async #listen(service: Service, server: Server): Promise<void> {
+    server.listen(this.portOf(service), this.address)
+    await once(server, "listening")
+    this.#ports.set(service, (server.address() as AddressInfo).port) // it listens on TCP
+    this.#servers.push(server)
+    server.on("connection", (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once("close", () => this.#sockets.delete(socket)).on("error", () => {}) // `close` follows
+    })
+  }
+
+  async #close(): Promise<void> {
+    const closed = this.#servers.map((server) => once(server, "close"))
+    for (const server of this.#servers) server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    this.#servers = []
+    await Promise.all(closed)
+  }
+
+  #web(sealed: boolean): RequestListener {
+    return (request, response) => {
+      void text(request).then((body) => {
+        const fromBob = request.headers.via?.includes("relay.bob.example") === true
+        this.#letters.push({ text: `${request.method} ${request.url}\n${body}`, sealed, fromBob })
+        return response.end(`${this.#page}\n`)
+      })
+    }
+  }
+
+  #mail(): SMTPServer {
+    return new SMTPServer({
+      ...this.own,
+      name: this.domain,
+      banner: this.domain,
+      authOptional: true,
+      disabledCommands: ["AUTH"],
+      disableReverseLookup: true,
+      logger: false,
+      onData: (content: Readable, session, done) => void this.#takeMail(content, session, done),
+    }).on("error", () => {}) // a visitor who hangs up in the middle is no event
+  }
+
+  async #takeMail(content: Readable, session: SMTPServerSession, done: () => void): Promise<void> {
+    const fromBob = session.hostNameAppearsAs === "relay.bob.example"
+    this.#letters.push({ text: await text(content), sealed: session.secure, fromBob })
+    done()
+  }
+}

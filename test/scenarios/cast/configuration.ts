@@ -1,0 +1,78 @@
+/** Bob's configuration, written as he would write it. The relay reads it from a file like any other. */
+import type { Box } from "./box.ts"
+
+export const BOBS_ADDRESS = "127.0.2.1"
+
+/** What the relay is asked to do for a friend: a mode for each service, and what is agreed besides. */
+export type Carries = {
+  readonly smtp?: Mode
+  readonly https?: Mode
+  readonly http?: Mode
+  /** An address of the relay's machine that is this friend's alone. */
+  readonly ownAddress?: string
+  readonly promise?: "sealed"
+  /** Gets HTTPS visitors who name nobody. */
+  readonly getsTheNameless?: boolean
+  /** Peer mail: who may be written to. */
+  readonly recipients?: readonly string[]
+}
+
+type Mode = "dedicated" | "peer"
+export type Carried = { readonly box: Box; readonly carries: Carries }
+
+const SERVICES = ["smtp", "https", "http"] as const
+type Service = (typeof SERVICES)[number]
+const PROTOCOLS = { smtp: "smtp", https: "tls", http: "http" } as const
+const USUAL_PORTS = { smtp: 25, https: 443, http: 80 } as const
+
+/** The text of the file; for a page, with ports that are the same in every run. */
+export function configurationText(all: readonly Carried[], ports: "ports of this run" | "usual ports"): string {
+  const bindPort = (service: Service): number => (ports === "usual ports" ? USUAL_PORTS[service] : 0)
+  const homePort = (box: Box, service: Service): number =>
+    ports === "usual ports" ? USUAL_PORTS[service] : box.portOf(service)
+  return [
+    "relay: { name: relay.bob.example, state: ./state }",
+    "listeners:",
+    ...SERVICES.flatMap((service) => listener(service, all, bindPort(service))),
+    "friends:",
+    ...all.flatMap((carried) => friend(carried, (service) => homePort(carried.box, service))),
+    "",
+  ].join("\n")
+}
+
+function listener(service: Service, all: readonly Carried[], port: number): string[] {
+  const served = all.filter(({ carries }) => carries[service])
+  if (served.length === 0) return []
+  const addresses = new Set(served.map(({ carries }) => carries.ownAddress ?? BOBS_ADDRESS))
+  const bind = [...addresses].map((address) => `"${withPort(address, port)}"`).join(", ")
+  const nameless = served.find(({ carries }) => carries.getsTheNameless)
+  const fallback = nameless && service === "https" ? `, default: ${nameOf(nameless.box)}` : ""
+  return [`  ${service}: { bind: [${bind}], protocol: ${PROTOCOLS[service]}${fallback} }`]
+}
+
+function friend({ box, carries }: Carried, port: (service: Service) => number): string[] {
+  const routes = SERVICES.flatMap((service) => {
+    const mode = carries[service]
+    const recipients =
+      service === "smtp" && carries.recipients ? `, recipients: [${carries.recipients.join(", ")}]` : ""
+    return mode
+      ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${recipients} }`]
+      : []
+  })
+  return [
+    `  ${nameOf(box)}:`,
+    ...(carries.promise ? [`    promise: ${carries.promise}`] : []),
+    `    domains: [${box.domain}]`,
+    ...(carries.ownAddress ? [`    addresses: ["${carries.ownAddress}"]`] : []),
+    "    routes:",
+    ...routes,
+  ]
+}
+
+function nameOf(box: Box): string {
+  return box.person.toLowerCase()
+}
+
+function withPort(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`
+}

@@ -1,0 +1,50 @@
+/** Somebody who tries what he should not: other people's names, other people's mail. */
+import { connect as connectTls } from "node:tls"
+import { SmtpClient } from "../../support/smtp-dialogue.ts"
+import type { Directory } from "./directory.ts"
+import type { Story } from "./story.ts"
+
+/** "550 5.7.1": what comes behind is for people, and may change. */
+const REPLY_CODE_CHARS = 9
+
+export class Stranger {
+  readonly #directory: Directory
+  readonly #story: Story
+
+  constructor(directory: Directory, story: Story) {
+    this.#directory = directory
+    this.#story = story
+  }
+
+  /** Asks whoever serves HTTPS for `near` for another name, or for none; resolves to the alert that he gets. */
+  async asksForHttps(near: string, name: string | undefined): Promise<string> {
+    const { address: host, port } = this.#directory.where("https", near)
+    const socket = connectTls({ host, port, servername: name ?? "", rejectUnauthorized: false })
+    const answer = await new Promise<string>((resolve) => {
+      socket.once("secureConnect", () => resolve("a page"))
+      socket.once("error", (error) => resolve(alertOf(error)))
+    })
+    socket.destroy()
+    this.#story.says("Stranger", "Bob", name ? `TLS for ${name}` : "TLS for nobody in particular")
+    this.#story.says("Bob", "Stranger", answer)
+    return answer
+  }
+
+  /** Offers the relay a mail for the recipient, as `RCPT TO` says it; resolves to the reply. */
+  async offersMail(near: string, recipient: string): Promise<string> {
+    const { address, port } = this.#directory.where("smtp", near)
+    using client = await SmtpClient.connect(port, address)
+    await client.says("EHLO spam.stranger.example", "MAIL FROM:<win@stranger.example>")
+    const reply = await client.says(`RCPT TO:${recipient}`)
+    this.#story.says("Stranger", "Bob", `RCPT TO:${recipient}`)
+    this.#story.says("Bob", "Stranger", reply.slice(0, REPLY_CODE_CHARS))
+    return reply
+  }
+}
+
+/** OpenSSL names alerts in its own way: ERR_SSL_TLSV1_UNRECOGNIZED_NAME. */
+function alertOf({ code = "" }: NodeJS.ErrnoException): string {
+  return code.startsWith("ERR_SSL_")
+    ? `alert: ${code.replace(/^ERR_SSL_(TLSV1_|SSLV3_)?(ALERT_)?/, "").toLowerCase()}`
+    : code
+}
