@@ -23,8 +23,6 @@ const shownSchema = z.object({
 
 /** What the relay says when a box attaches (docs/tunnel-protocol.md §2). */
 export type RelayShows = z.output<typeof shownSchema>
-/** One route as the relay describes it. */
-export type ShownVerdict = z.output<typeof verdictSchema>
 
 export type Shown =
   | { readonly kind: "accepted"; readonly shows: RelayShows }
