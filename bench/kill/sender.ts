@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import type { Ledger } from "./ledger.ts"
 
 /** Ours: half of all mail is about this long; every tenth message is larger than one piece of the spool. */
-const BODY_BYTES = [1_000, 5_000, 1_000, 10_000, 1_000, 1_000, 5_000, 1_000, 10_000, 200_000]
+const BODY_BYTES = [1_000, 5_000, 1_000, 10_000, 1_000, 1_000, 5_000, 1_000, 10_000, 100_000]
 /** Ours: how soon a sender comes back to a relay that is not there. */
 const COME_BACK_MS = 20
 const MESSAGES_PER_CONNECTION = 20

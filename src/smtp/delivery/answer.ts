@@ -1,5 +1,6 @@
 /** What an attempt came to for one recipient, before anything is decided about retry, expiry or notices. */
 import { kindOf, type FaultCode } from "../../faults/faults.ts"
+import type { Hostname } from "../../names/hostname.ts"
 import { readReply, replyText, type Reply } from "./reply.ts"
 
 export type Answer =
@@ -20,8 +21,10 @@ type Failed<Kind> = {
 
 /** Who answered, and over what: for the log and for notices to the sender. */
 export type HopFacts = {
-  /** Its name or address. */
+  /** Where we found it: for the operator alone, because it may be an address in somebody's home. */
   readonly host: string
+  /** What it calls itself to strangers. */
+  readonly name: Hostname | undefined
   /** TLS version and cipher; `undefined` for plain text. */
   readonly tls: string | undefined
   /** The next hop takes over notices (RFC 3461). */

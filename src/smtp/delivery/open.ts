@@ -53,7 +53,9 @@ async function hopsOf(target: Target, way: Way): Promise<readonly Hop[] | Answer
 type SignalledWay = Way & { readonly signal: AbortSignal }
 
 /** RFC 7435: opportunistic TLS that fails is followed by plain text, because it promised nobody anything. */
-async function openHop(hop: Hop, tls: NextHopTls, way: SignalledWay): Promise<Session | NotOpened> {
+async function openHop(hop: Hop, asked: NextHopTls, way: SignalledWay): Promise<Session | NotOpened> {
+  // A box's tunnel is TLS already, with a pinned key: what a certificate behind it says adds nothing.
+  const tls = hop.kind === "box" ? "opportunistic" : asked
   const opened = await openWith(hop, tls, way)
   const again = tls === "opportunistic" && !(opened instanceof Session) && opened.tls && !way.signal.aborted
   return again ? openWith(hop, "plain", way) : opened
@@ -70,7 +72,8 @@ async function openWith(hop: Hop, tls: NextHopTls | "plain", way: SignalledWay):
     name: way.name,
     clock: way.clock,
     signal: way.signal,
-    host: hop.kind === "tcp" ? hop.to.host : hopText(hop),
+    host: hopText(hop),
+    peerName: hop.kind === "tcp" ? hop.to.host : undefined,
     tls: tls === "plain" ? "plain" : tls === "opportunistic" ? "if-offered" : "required",
     tlsOptions: {
       rejectUnauthorized: tls === "verify",

@@ -38,6 +38,8 @@ export type Letter = {
 }
 
 export type SessionOptions = Omit<ClientOptions, "socket"> & {
+  /** The next hop's name in logs. */
+  readonly host: string
   readonly clock: Clock
   /** Ends the attempt to open a session; an open one has `close`. */
   readonly signal: AbortSignal
@@ -103,7 +105,7 @@ export class Session {
     this.#socket = socket
     this.#step = new Alarm(clock)
     this.#whole = new Alarm(clock)
-    this.facts = { host, tls: tlsOf(client), dsn: client.features.has("DSN") }
+    this.facts = { host, name: client.greeter, tls: tlsOf(client), dsn: client.features.has("DSN") }
     client.on("error", (error: SmtpError) => this.#end({ error }))
     // Some of nodemailer's ways out tell nobody; those that do are quicker than this.
     client.on("end", () => setImmediate(() => this.#end({ error: new Error("the connection ended") })))

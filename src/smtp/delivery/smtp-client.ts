@@ -7,6 +7,7 @@ import type { Duplex } from "node:stream"
 import type { ConnectionOptions } from "node:tls"
 import SMTPConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
+import type { IpAddress } from "../../names/ip-address.ts"
 
 type Done = (error: Error | null, result?: unknown) => void
 
@@ -34,8 +35,8 @@ export type ClientOptions = {
   readonly socket: Duplex
   /** Our name, for EHLO; a next hop that greets with it is ourselves. */
   readonly name: Hostname
-  /** Who is meant to answer: what its certificate is checked for. */
-  readonly host: string
+  /** Who is meant to answer: SNI, and what its certificate is checked for. `undefined`: nobody in particular. */
+  readonly peerName: Hostname | IpAddress | undefined
   readonly tls: "plain" | "if-offered" | "required"
   readonly tlsOptions: ConnectionOptions
 }
@@ -62,13 +63,15 @@ export class SmtpClient extends Base {
   /** Called for every reply to the envelope. */
   progress = (): void => {}
   parameters: Parameters = { mail: [], rcpt: new Map() }
+  /** What the next hop calls itself in its greeting. */
+  greeter: Hostname | undefined
   readonly #ownName: Hostname
 
-  constructor({ socket, name, host, tls, tlsOptions }: ClientOptions) {
+  constructor({ socket, name, peerName, tls, tlsOptions }: ClientOptions) {
     super({
       // A stream of a tunnel has all that nodemailer asks of a socket: events, write, cork, end, destroy, setTimeout.
       connection: socket as NonNullable<SMTPConnectionOptions["connection"]>,
-      host,
+      host: peerName ?? "0.0.0.0", // an address is not sent as SNI
       name,
       secure: false,
       ignoreTLS: tls === "plain",
@@ -105,9 +108,9 @@ export class SmtpClient extends Base {
   }
 
   override _actionGreeting(reply: string): void {
-    const greeter = hostname(/^220[ -](?<name>\S+)/.exec(reply)?.groups?.["name"] ?? "")
-    if (greeter !== this.#ownName) return super._actionGreeting(reply)
-    this.emit("error", Object.assign(new Error(`it greets as ${greeter}`), { code: OWN_NAME }))
+    this.greeter = hostname(/^220[ -](?<name>\S+)/.exec(reply)?.groups?.["name"] ?? "")
+    if (this.greeter !== this.#ownName) return super._actionGreeting(reply)
+    this.emit("error", Object.assign(new Error(`it greets as ${this.greeter}`), { code: OWN_NAME }))
     this.close()
   }
 

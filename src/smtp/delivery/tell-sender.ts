@@ -108,7 +108,7 @@ function reported(message: KeptMessage, notice: Notice, { clock, mailLifetimeMs 
     action: ACTIONS[what],
     status: noticeStatus(notice),
     words: what === "expired" ? kindOf("MAIL_EXPIRED").tell : wordsFor(answer),
-    remote: answer.reply && answer.from?.host,
+    remote: answer.reply && answer.from?.name,
     reply: answer.reply && replyText(answer.reply),
     lastAttemptAt: clock.now(),
     retryUntil: what === "delayed" ? expiry(message, mailLifetimeMs) : undefined,

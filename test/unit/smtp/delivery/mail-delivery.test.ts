@@ -188,7 +188,7 @@ describe("refusals", () => {
     expect(notice).toMatchObject({ from: "", to: ["carol@sender.example"] })
     const mail = readMime(notice?.content ?? Buffer.alloc(0))
     expect(mail.parts[1]?.text()).toContain(
-      "Status: 5.1.1\r\nRemote-MTA: dns; 127.0.0.1\r\nDiagnostic-Code: smtp; 550 5.1.1 No such user",
+      "Status: 5.1.1\r\nRemote-MTA: dns; mx.dave.example\r\nDiagnostic-Code: smtp; 550 5.1.1 No such user",
     )
     expect(mail.parts[2]?.text()).toBe("Subject: noon\r\n")
     await eventually("the spool is empty", async () => (await at.spool.list()).length === 0)
@@ -368,6 +368,24 @@ describe("TLS to the next hop", () => {
     await trusting.gone(await trusting.mail())
     expect(hop.messages.map(({ secure }) => secure)).toEqual([true, true])
   })
+})
+
+describe("what a box's tunnel has proved already", () => {
+  test.each(["encrypt", "verify"] as const)(
+    "%s is no obstacle behind it, and TLS is used if it is there",
+    async (tls) => {
+      await using hop = await nextHop({ tls: await keyPair("whatever.lan") })
+      await using at = await desk({
+        routeOf: routesOf(routeFor({ kind: "box", service: "smtp" }, tls)),
+        dial: (_, signal) => dialTcp({ kind: "tcp", to: { host: checked("localhost"), port: hop.port } }, signal),
+      })
+      await at.gone(await at.mail())
+      hop.script = {}
+      await at.clock.turn(MINUTE_MS)
+      await at.gone(await at.mail())
+      expect(hop.messages.map(({ secure }) => secure)).toEqual([true, false])
+    },
+  )
 })
 
 describe("stopping", () => {

@@ -2,16 +2,15 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { describe, expect, test } from "@jest/globals"
 import { systemClock } from "../../../../src/clock/clock.ts"
-import { hostname } from "../../../../src/names/hostname.ts"
 import { openSession, Session, type Letter, type SessionOptions } from "../../../../src/smtp/delivery/session.ts"
 import type { Envelope, KeptMessage, MessageId } from "../../../../src/store/spool.ts"
+import { BOB, checked } from "../../../support/delivery.ts"
 import { handClock } from "../../../support/hand-clock.ts"
 import { keyPair } from "../../../support/key-pair.ts"
 import { nextHop, type NextHop, type NextHopScript } from "../../../support/next-hop.ts"
 import { envelope } from "../../../support/spool.ts"
 import { eventually } from "../../../support/eventually.ts"
 
-const BOB = hostname("relay.bob.example") as NonNullable<ReturnType<typeof hostname>>
 const CONTENT = "Subject: noon\r\n\r\n.hidden\r\n..\r\nMeet me\r\n"
 const ENOUGH_MS = 24 * 3_600_000
 
@@ -308,11 +307,11 @@ describe("TLS", () => {
   test("checked: a stranger's certificate is not accepted, the right one is", async () => {
     const tls = await keyPair("mx.dave.example")
     await using hop = await nextHop({ tls })
-    const checked = { tls: "required", host: "mx.dave.example" } as const
-    expect(await open(hop, { ...checked, tlsOptions: {} })).toMatchObject({ code: "HOME_TLS_FAILED", tls: true })
-    const session = await open(hop, { ...checked, tlsOptions: { ca: tls.cert } })
+    const strict = { tls: "required", peerName: checked("mx.dave.example") } as const
+    expect(await open(hop, { ...strict, tlsOptions: {} })).toMatchObject({ code: "HOME_TLS_FAILED", tls: true })
+    const session = await open(hop, { ...strict, tlsOptions: { ca: tls.cert } })
     expect(session).toBeInstanceOf(Session)
-    const other = { ...checked, host: "mx.eve.example", tlsOptions: { ca: tls.cert } }
+    const other = { ...strict, peerName: checked("mx.eve.example"), tlsOptions: { ca: tls.cert } }
     expect(await open(hop, other)).toMatchObject({ code: "HOME_TLS_FAILED" })
     if (session instanceof Session) session.close()
   })
@@ -408,7 +407,13 @@ describe("extensions", () => {
 async function open(hop: NextHop, different: Partial<SessionOptions> = {}): ReturnType<typeof openSession> {
   const socket = connect(hop.port, "127.0.0.1")
   await once(socket, "connect")
-  const usual = { name: BOB, host: "127.0.0.1", tls: "if-offered", tlsOptions: { rejectUnauthorized: false } } as const
+  const usual = {
+    name: BOB,
+    host: "dave",
+    peerName: undefined,
+    tls: "if-offered",
+    tlsOptions: { rejectUnauthorized: false },
+  } as const
   const { signal } = new AbortController()
   return openSession(socket, { ...usual, signal, clock: systemClock, ...different })
 }

@@ -140,7 +140,7 @@ function spied(name: "_actionGreeting" | "_parseEhloExtensions" | "_advanceEnvel
 
 async function ready(Client: typeof SmtpClient, port: number): Promise<SmtpClient> {
   const socket = connect(port, "127.0.0.1")
-  const client = new Client({ socket, name: BOB, host: "127.0.0.1", tls: "plain", tlsOptions: {} })
+  const client = new Client({ socket, name: BOB, peerName: undefined, tls: "plain", tlsOptions: {} })
   client.on("error", () => {})
   await new Promise<void>((resolve) => client.connect(() => resolve()))
   return client
