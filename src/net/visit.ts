@@ -2,6 +2,7 @@
  * One accepted connection from beginning to end: it reads until it has been decided what to do, does it, and reports how
  * it ended.
  */
+import { setMaxListeners } from "node:events"
 import type { Socket } from "node:net"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
@@ -52,14 +53,14 @@ export function receive(accepted: Accepted, door: Door): void {
   const { ends } = accepted
   if (!ends) return void accepted.ordinary(NOTHING).destroy()
   if (!door.descriptors.hasRoom(accepted.fd)) {
-    accepted.ordinary(NOTHING).resetAndDestroy()
+    reset(accepted.ordinary(NOTHING))
     return door.noRoom()
   }
   const asksAtOnce = door.listen.ask === "accept"
   const decision: Decision = asksAtOnce ? ask(door, { ...ends, received: NOTHING, finished: false }) : { do: "wait" }
   if (decision.do !== "adopt") return new Visit(accepted, ends, door).begin(decision)
-  decision.adopted(accepted.ordinary(NOTHING))
-  door.listen.ended({ ...nothingMoved(door, ends), how: "adopted" })
+  give(door, decision, accepted.ordinary(NOTHING))
+  report(door, { ...nothingMoved(door, ends), how: "adopted" })
 }
 
 export class Visit implements Expiring, Carried {
@@ -194,7 +195,7 @@ export class Visit implements Expiring, Carried {
   #dial(carry: Carry, received: Uint8Array): void {
     this.#carry = carry
     if (carry.signal?.aborted) return this.cut("cancelled")
-    carry.signal?.addEventListener("abort", this.#aborted)
+    if (carry.signal) this.#heed(carry.signal)
     this.#door.deadlines.forget(this)
     this.#received = undefined
     const replayed = received.subarray(carry.skipBytes)
@@ -207,6 +208,11 @@ export class Visit implements Expiring, Carried {
     const options = { to: carry.to, deadlineMs: carry.connectDeadlineMs, onread }
     const done = (dialled: Dialled): void => this.#dialled(dialled, carry, first)
     this.#stage = { at: "dialling", dialling: new Dialling(options, this.#door.deadlines, done) }
+  }
+
+  #heed(signal: AbortSignal): void {
+    setMaxListeners(0, signal) // one signal may be for everything that a friend has open
+    signal.addEventListener("abort", this.#aborted)
   }
 
   #dialled(dialled: Dialled, carry: Carry, first: Uint8Array): void {
@@ -241,7 +247,7 @@ export class Visit implements Expiring, Carried {
     // Not before the read that brought the decision is over: Node still has its hands on the handle.
     process.nextTick(() => {
       if (this.#socket.destroyed) return
-      decision.adopted(accepted.ordinary(unread))
+      give(this.#door, decision, accepted.ordinary(unread))
       this.#socketClosed()
     })
   }
@@ -262,7 +268,7 @@ export class Visit implements Expiring, Carried {
     const carriage = this.#stage.at === "carried" ? this.#stage.carriage : undefined
     carriage?.release()
     this.#door.left(this)
-    this.#door.listen.ended({
+    report(this.#door, {
       ...nothingMoved(this.#door, this.#ends),
       tag: this.#carry?.tag,
       bytesToBackend: carriage?.toBackend.sentBytes ?? 0,
@@ -275,11 +281,25 @@ export class Visit implements Expiring, Carried {
 
 /** A decision, also when deciding fails: a fault in one connection stays in it. */
 function ask(door: Door, arrival: Arrival): Decision {
+  return unlessItThrows(door, () => door.decide(arrival)) ?? { do: "reset", why: "deciding failed" }
+}
+
+function give(door: Door, { adopted }: Adopt, socket: Socket): void {
+  const taken = unlessItThrows(door, () => (adopted(socket), true))
+  if (!taken) reset(socket.on("error", () => {}))
+}
+
+function report(door: Door, ended: Ended): void {
+  unlessItThrows(door, () => door.listen.ended(ended))
+}
+
+/** What others do for us runs inside an event of Node's, where an exception would end the process. */
+function unlessItThrows<Result>(door: Door, act: () => Result): Result | undefined {
   try {
-    return door.decide(arrival)
+    return act()
   } catch (error) {
-    door.log.error("decide-threw", { listener: door.listen.name, detail: String(error) })
-    return { do: "reset", why: "deciding failed" }
+    door.log.error("connection-fault", { listener: door.listen.name, detail: String(error) })
+    return undefined
   }
 }
 

@@ -54,3 +54,41 @@ test("out of descriptors: newcomers are reset, those inside are unhurt, and plac
   await eventually("all places are free", () => openSockets() <= before)
   for (let again = 0; again < served; again += 1) expect(await comes()).toBe(true)
 })
+
+test("what throws while it takes a connection or a report costs that connection, and a line in the log", async () => {
+  const bug = (): never => {
+    throw new Error("a bug elsewhere")
+  }
+  const relay = await door(engine, ({ received }) =>
+    received[0] === 0x21 ? { do: "adopt", skipBytes: 0, adopted: bug } : carry(home.at, { tag: "carried" }),
+  )
+  const reporting = await door(engine, () => ({ do: "reset", why: "" }), { ended: bug })
+  const [alice, stranger, other] = [
+    await visitor(relay.bound),
+    await visitor(relay.bound),
+    await visitor(reporting.bound),
+  ]
+  crowd.push(alice, stranger, other)
+  stranger.say("!")
+  other.say("!")
+  await Promise.all([stranger.isClosed(), other.isClosed()])
+  alice.say("hello")
+  await alice.hears("hello")
+  expect(stranger.error).toBe("ECONNRESET")
+  await eventually("both are logged", () => log.all("connection-fault").length === 2)
+})
+
+test("one signal may be for many connections", async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error): void => void warnings.push(warning)
+  process.on("warning", note)
+  const abort = new AbortController()
+  const relay = await door(engine, () => carry(home.at, { signal: abort.signal }))
+  for (let count = 0; count < 12; count += 1) crowd.push(await visitor(relay.bound))
+  for (const each of crowd) each.say("hello")
+  await Promise.all(crowd.map((each) => each.hears("hello")))
+  abort.abort()
+  await Promise.all(crowd.map((each) => each.isClosed()))
+  process.off("warning", note)
+  expect(warnings).toEqual([])
+})
