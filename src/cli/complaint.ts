@@ -62,6 +62,7 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 const SYSTEM_SENTENCES: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file",
   EACCES: "this user may not do that",
+  ENOTDIR: "a file is in the way of that folder",
   EISDIR: "that is a folder, not a file",
   ENOSPC: "the disk is full",
   EROFS: "the file system is read-only",

@@ -1,15 +1,7 @@
 /** Makes the parts of a relay and gives them to each other. Each is closed by `closing`, also when a later one fails. */
 import { mkdir } from "node:fs/promises"
-import type { Socket } from "node:net"
 import { ownCertificate } from "../cert/own-certificate.ts"
-import type { Clock } from "../clock/clock.ts"
 import { webProxy, type WebProxy } from "../http/web-proxy.ts"
-import type { Log } from "../log/log.ts"
-import { unreachable } from "../faults/unreachable.ts"
-import { Admission } from "../net/admission.ts"
-import { chooseEngine } from "../net/choose-engine.ts"
-import type { Engine } from "../net/engine.ts"
-import { Resolved } from "../net/resolved.ts"
 import { openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
 import { mailDelivery, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
@@ -22,30 +14,15 @@ import { attachedBoxes, type Attached } from "./attached.ts"
 import { boxes, type Boxes } from "./boxes.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
 import { metricsOf } from "./metrics.ts"
-import { OpenListeners, type Bound } from "./open-listeners.ts"
-import { passthrough, type HandedOver } from "./passthrough.ts"
+import { doors, type Doors, type Now, type Outside } from "./doors.ts"
+import type { Bound } from "./open-listeners.ts"
 import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
-import type { Standing } from "./standing.ts"
 
-/** What the relay stands on at this moment. Every part asks again, so that a reload reaches them all at once. */
-export type Now = { standing: Standing }
-
-export type Outside = {
-  readonly clock: Clock
-  readonly log: Log
-  /** The best one that runs here, if not given. */
-  readonly engine?: Engine | undefined
-}
-
-export type Parts = {
+export type Parts = Doors & {
   readonly delivery: MailDelivery
   readonly mail: MailServer
   readonly web: WebProxy
-  readonly boxes: Boxes
-  /** None is open yet. */
-  readonly listeners: OpenListeners
-  /** Follows nothing yet. */
-  readonly resolved: Resolved
+  readonly attached: Attached
   readonly admin: Bound | undefined
 }
 
@@ -67,8 +44,14 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const web = webPart(now, outside, reach)
   const boxes = boxesPart(now, outside, { tls, attached, delivery })
   const prelude = preludePart(now, outside, { mail, reach })
-  const { listeners, resolved } = listenersFor(now, outside, { mail, web, boxes, prelude, accounts }, closing)
-  return { delivery, mail, web, boxes, listeners, resolved, admin }
+  return {
+    delivery,
+    mail,
+    web,
+    attached,
+    admin,
+    ...doors(now, outside, { mail, web, boxes, prelude, accounts }, closing),
+  }
 }
 
 async function adminIfAsked(
@@ -172,63 +155,4 @@ function preludePart(
     clock,
     log,
   })
-}
-
-type Peers = {
-  readonly mail: MailServer
-  readonly web: WebProxy
-  readonly boxes: Boxes
-  readonly prelude: PreludeDoor
-  readonly accounts: Accounts
-}
-
-function listenersFor(
-  now: Now,
-  outside: Outside,
-  peers: Peers,
-  closing: AsyncDisposableStack,
-): Pick<Parts, "listeners" | "resolved"> {
-  const { clock, log } = outside
-  const { accounts } = peers
-  const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
-  const decisions = passthrough({
-    ground: () => now.standing,
-    admission: new Admission(() => now.standing.config.limits),
-    resolved,
-    handOver: (socket, connection) => take(socket, connection, now, peers),
-    log,
-  })
-  const listeners = new OpenListeners({
-    engine: closing.adopt(outside.engine ?? chooseEngine({ log }), (engine) => engine.close()),
-    ask: decisions.ask,
-    decideFor: decisions.decideFor,
-    ended: (report) => {
-      decisions.ended(report)
-      accounts.add(report)
-    },
-    decideDeadlineMs: () => now.standing.config.limits.helloDeadlineMs,
-  })
-  return { listeners, resolved }
-}
-
-/** Gives a connection that the relay takes part in to whoever speaks its protocol. */
-function take(socket: Socket, connection: HandedOver, now: Now, { mail, web, boxes: atHome, prelude }: Peers): void {
-  const { protocol, listener, route } = connection
-  if (route?.carry.mode === "dedicated" && route.to.kind === "box") {
-    return atHome.carry(socket, route, route.to.service, connection)
-  }
-  switch (protocol) {
-    case "smtp":
-      if (route === undefined && now.standing.table.hasStartTls(listener)) return prelude.accept(socket, connection)
-      return mail.accept(socket, connection)
-    case "http":
-      return web.accept(socket, { ...connection, tls: false })
-    case "tunnel":
-      return atHome.acceptTunnel(socket)
-    case "tls":
-    case "tcp":
-      return void socket.destroy() // neither has a peer mode: a route there is dedicated, and was carried above
-    default:
-      return unreachable(protocol)
-  }
 }

@@ -9,8 +9,9 @@ import { endpointText } from "../names/endpoint.ts"
 import type { Engine } from "../net/engine.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import { warn } from "./assessment.ts"
+import type { Now } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
-import { openParts, type Now, type Parts } from "./parts.ts"
+import { openParts, type Parts } from "./parts.ts"
 import { backendsOf, restartNeededFor, Standing } from "./standing.ts"
 
 export type RelayOptions = {
@@ -106,17 +107,17 @@ class RunningRelay implements Relay {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    const { mail, web, delivery, listeners } = this.#parts
-    const drained = this.#within(drainMs, listeners.stop())
+    const { mail, web, delivery, listeners, attached } = this.#parts
+    const drained = this.#within(drainMs, Promise.all([listeners.stop(), attached.drain()]))
     await Promise.all([drained, mail.stop(), web.stop(), delivery.stop()])
     await this.#running.closing.disposeAsync()
   }
 
   /** Waits for `ended`, but not for longer than `delayMs`. */
-  #within(delayMs: number, ended: Promise<void>): Promise<void> {
+  #within(delayMs: number, ended: Promise<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       const forget = this.#running.clock.after(delayMs, resolve)
-      ended.then(resolve, reject).finally(forget)
+      ended.then(() => resolve(), reject).finally(forget)
     })
   }
 }

@@ -1,0 +1,89 @@
+/** The doors of a relay: where connections arrive, and who takes over those that the relay takes part in. */
+import type { Socket } from "node:net"
+import type { Clock } from "../clock/clock.ts"
+import { unreachable } from "../faults/unreachable.ts"
+import type { WebProxy } from "../http/web-proxy.ts"
+import type { Log } from "../log/log.ts"
+import { Admission } from "../net/admission.ts"
+import { chooseEngine } from "../net/choose-engine.ts"
+import type { Engine } from "../net/engine.ts"
+import { Resolved } from "../net/resolved.ts"
+import type { MailServer } from "../smtp/intake/mail-server.ts"
+import type { Accounts } from "./accounts.ts"
+import type { Boxes } from "./boxes.ts"
+import { OpenListeners } from "./open-listeners.ts"
+import { passthrough, type HandedOver } from "./passthrough.ts"
+import type { PreludeDoor } from "./prelude-door.ts"
+import type { Standing } from "./standing.ts"
+
+/** What the relay stands on at this moment. Every part asks again, so that a reload reaches them all at once. */
+export type Now = { standing: Standing }
+
+export type Outside = {
+  readonly clock: Clock
+  readonly log: Log
+  /** The best one that runs here, if not given. */
+  readonly engine?: Engine | undefined
+}
+
+export type Doors = {
+  /** None is open yet. */
+  readonly listeners: OpenListeners
+  /** Follows nothing yet. */
+  readonly resolved: Resolved
+}
+
+/** Who takes over what the relay does not merely pass on. */
+export type Peers = {
+  readonly mail: MailServer
+  readonly web: WebProxy
+  readonly boxes: Boxes
+  readonly prelude: PreludeDoor
+  readonly accounts: Accounts
+}
+
+export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDisposableStack): Doors {
+  const { clock, log } = outside
+  const { accounts } = peers
+  const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
+  const decisions = passthrough({
+    ground: () => now.standing,
+    admission: new Admission(() => now.standing.config.limits),
+    resolved,
+    handOver: (socket, connection) => take(socket, connection, now, peers),
+    log,
+  })
+  const listeners = new OpenListeners({
+    engine: closing.adopt(outside.engine ?? chooseEngine({ log }), (engine) => engine.close()),
+    ask: decisions.ask,
+    decideFor: decisions.decideFor,
+    ended: (report) => {
+      decisions.ended(report)
+      accounts.add(report)
+    },
+    decideDeadlineMs: () => now.standing.config.limits.helloDeadlineMs,
+  })
+  return { listeners, resolved }
+}
+
+/** Gives a connection that the relay takes part in to whoever speaks its protocol. */
+function take(socket: Socket, connection: HandedOver, now: Now, { mail, web, boxes: atHome, prelude }: Peers): void {
+  const { protocol, listener, route } = connection
+  if (route?.carry.mode === "dedicated" && route.to.kind === "box") {
+    return atHome.carry(socket, route, route.to.service, connection)
+  }
+  switch (protocol) {
+    case "smtp":
+      if (route === undefined && now.standing.table.hasStartTls(listener)) return prelude.accept(socket, connection)
+      return mail.accept(socket, connection)
+    case "http":
+      return web.accept(socket, { ...connection, tls: false })
+    case "tunnel":
+      return atHome.acceptTunnel(socket)
+    case "tls":
+    case "tcp":
+      return void socket.destroy() // neither has a peer mode: a route there is dedicated, and was carried above
+    default:
+      return unreachable(protocol)
+  }
+}
