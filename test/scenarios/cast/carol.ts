@@ -20,7 +20,7 @@ export type Insists = "on nothing" | "on the right key" | "on no TLS"
 /** How an exchange went. `sealedFor`: the owner of the key that was shown; `undefined`: there was no TLS. */
 export type Outcome = { readonly reply: string; readonly sealedFor: Person | undefined; readonly from: Person }
 
-type Mail = { readonly to: string; readonly from: string; readonly what: string }
+type Mail = { readonly to: string; readonly from: string; readonly what: string; readonly names?: "nobody" }
 
 export class Carol {
   readonly #directory: Directory
@@ -39,6 +39,27 @@ export class Carol {
     this.#story.says("Carol", outcome.from, `mail${sender} for ${to}: "${what}"`, outcome.sealedFor)
     this.#story.says(outcome.from, "Carol", outcome.reply, outcome.sealedFor)
     return outcome
+  }
+
+  /** As `mails`, from a sender whose TLS carries no server name, as Postfix's does where there is no DANE. */
+  async mailsNamingNobody(to: string, what: string): Promise<Outcome> {
+    const outcome = await this.#sendMail({ to, from: CAROL, what, names: "nobody" }, "on nothing")
+    this.#story.says("Carol", outcome.from, `mail for ${to}, naming nobody: "${what}"`, outcome.sealedFor)
+    this.#story.says(outcome.from, "Carol", outcome.reply, outcome.sealedFor)
+    return outcome
+  }
+
+  /** As `mailsNamingNobody`, where whoever answers must turn her away; resolves to the reply. */
+  async isTurnedAwayNamingNobody(to: string, what: string): Promise<string> {
+    const refusal = await this.#sendMail({ to, from: CAROL, what, names: "nobody" }, "on nothing").then(
+      () => "taken",
+      (error: Error) => error.message,
+    )
+    const reply = /\d{3} \d\.\d\.\d [^\r\n]*/.exec(refusal)?.[0]
+    if (!reply) throw new Error(`Carol was not turned away: ${refusal}`)
+    this.#story.says("Carol", "Bob", `TLS that names nobody, for ${to}`, "Bob")
+    this.#story.says("Bob", "Carol", reply, "Bob")
+    return reply
   }
 
   /** As `mails`, where she must not send: whoever answers shows another key, or none. */
@@ -75,7 +96,7 @@ export class Carol {
     const connection = new SMTPConnection({
       connection: socket,
       name: "mail.carol.example",
-      servername: domain,
+      ...(mail.names !== "nobody" && { servername: domain }),
       ...demands(insists, this.#directory.trusted),
     })
     try {

@@ -15,6 +15,8 @@ export type Carries = {
   readonly getsTheNameless?: boolean
   /** Peer mail: who may be written to. */
   readonly recipients?: readonly string[]
+  /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
+  readonly otherwise?: "refuse" | "peer"
 }
 
 type Mode = "dedicated" | "peer"
@@ -55,8 +57,9 @@ function friend({ box, carries }: Carried, port: (service: Service) => number): 
     const mode = carries[service]
     const recipients =
       service === "smtp" && carries.recipients ? `, recipients: [${carries.recipients.join(", ")}]` : ""
+    const otherwise = service === "smtp" && carries.otherwise ? `, otherwise: ${carries.otherwise}` : ""
     return mode
-      ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${recipients} }`]
+      ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${recipients}${otherwise} }`]
       : []
   })
   return [
