@@ -81,8 +81,12 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
     route("smtp", OWN_ADDRESS, dedicated()),
     MAIL_DEFENDED,
   ),
-  row("dedicated mail by STARTTLS SNI, otherwise: refuse", NOT_YET, route("smtp", STARTTLS_SNI, dedicated())),
-  row("dedicated mail by STARTTLS SNI, otherwise: peer", NOT_YET, route("smtp", STARTTLS_SNI, dedicated("peer"))),
+  row("dedicated mail by STARTTLS SNI, otherwise: refuse", "11-one-port-25", route("smtp", STARTTLS_SNI, dedicated())),
+  row(
+    "dedicated mail by STARTTLS SNI, otherwise: peer",
+    "11-one-port-25",
+    route("smtp", STARTTLS_SNI, dedicated("peer")),
+  ),
   row(
     "dedicated, any protocol on an own port or address",
     "02-dedicated-by-address",

@@ -4,6 +4,7 @@ import { connect, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { SocketAddress } from "../../names/endpoint.ts"
 import { ipAddress } from "../../names/ip-address.ts"
+import { writeProxyHeader } from "../../net/proxy-header/write.ts"
 import { hopText, type Hop } from "./target.ts"
 
 /** Resolves when connected. Rejects with what went wrong, and at once when the signal fires. */
@@ -20,7 +21,20 @@ export const dialTcp: Dial = async (hop, signal) => {
     socket.destroy()
     throw error
   }
+  if (hop.proxy) introduce(socket, hop.proxy)
   return socket
+}
+
+/** To a server that wants a PROXY header: the relay is the client, for several senders' mail on one connection. */
+function introduce(socket: Socket, version: "v1" | "v2"): void {
+  const remote = endOf(socket.localAddress, socket.localPort)
+  const local = endOf(socket.remoteAddress, socket.remotePort)
+  if (remote && local) socket.write(writeProxyHeader(version, { remote, local }))
+}
+
+function endOf(text: string | undefined, port: number | undefined): SocketAddress | undefined {
+  const address = ipAddress(text ?? "")
+  return address && port !== undefined ? { address, port } : undefined
 }
 
 /** Whether the connection ends at this relay itself. Own addresses may be wildcards: `0.0.0.0:25`, `[::]:25`. */

@@ -16,7 +16,7 @@ export type Target =
 
 /** One place to connect to. */
 export type Hop =
-  | { readonly kind: "tcp"; readonly to: Endpoint }
+  | { readonly kind: "tcp"; readonly to: Endpoint; readonly proxy?: "v1" | "v2" }
   | { readonly kind: "box"; readonly friend: FriendName; readonly service: string }
 
 /**
@@ -33,7 +33,7 @@ export function targetOf(friend: FriendName, address: string, routeOf: RouteOf):
   const along = route && alongRoute(route)
   if (along) return along
   if (own) return domain ? { by: "mx", domain } : failed("refused", "DOMAIN_UNKNOWN", "its domain is not a host name")
-  return failed("later", "NO_ROUTE", `no peer mail route of ${friend} leads to that domain`)
+  return failed("later", "NO_ROUTE", `no mail route of ${friend} leads to that domain`)
 }
 
 /** Equal for everything that shares connections, concurrency and back-off. */
@@ -47,12 +47,14 @@ export function hopText(hop: Hop): string {
   return hop.kind === "tcp" ? endpointText(hop.to) : `box ${routeName({ friend: hop.friend, listener: hop.service })}`
 }
 
-function alongRoute(route: Route): Target | undefined {
-  const { carry, to, friend } = route
-  if (carry.mode !== "peer" || carry.as !== "mail") return undefined
+/** A dedicated route gets here what could not be carried end to end, where its friend allows that (`otherwise: peer`). */
+function alongRoute({ carry, to, friend }: Route): Target | undefined {
+  const dedicated = carry.mode === "dedicated"
+  if (dedicated ? carry.otherwise !== "peer" : carry.as !== "mail") return undefined
+  const proxy = dedicated && carry.proxy !== "none" ? { proxy: carry.proxy } : {}
   const hops: readonly Hop[] =
     to.kind === "tcp"
-      ? to.to.map((endpoint) => ({ kind: "tcp", to: endpoint }))
+      ? to.to.map((endpoint) => ({ kind: "tcp", to: endpoint, ...proxy }))
       : [{ kind: "box", friend, service: to.service }]
-  return { by: "route", friend, hops, tls: carry.tls }
+  return { by: "route", friend, hops, tls: !dedicated && carry.as === "mail" ? carry.tls : "opportunistic" }
 }

@@ -30,6 +30,15 @@ test("a route that is not peer mail leads nowhere", () => {
   expect(targetOf("dave", "dave@dave.example", () => dedicated)).toMatchObject({ code: "NO_ROUTE" })
 })
 
+test("a dedicated route whose friend allows it takes what could not be carried, with the PROXY header that it wants", () => {
+  const dedicated = { ...route, carry: { mode: "dedicated", proxy: "v2", otherwise: "peer" } } as const
+  expect(targetOf("dave", "dave@dave.example", () => dedicated)).toMatchObject({
+    by: "route",
+    tls: "opportunistic",
+    hops: [{ kind: "tcp", proxy: "v2" }],
+  })
+})
+
 test("what differs in host, TLS or friend shares nothing", () => {
   const keys = [
     routeTo({ port: 1 }),
