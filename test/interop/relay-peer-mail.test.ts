@@ -48,6 +48,7 @@ withJudges(["postfix", "swaks", "smtp-source"], () => {
     const load = ["-s", "10", "-l", "4096", "-m", "200", "-N", "-f", "carol@carol.example", "-t", "dave@dave.example"]
     const run = await runClient("smtp-source", [...load, `127.0.0.1:${relay.port("smtp")}`])
     expect(run).toMatchObject({ exitCode: 0 })
+    await eventually("all are handed over", () => relay.log.filter(({ msg }) => msg === "mail-delivered").length >= 200)
     await eventually("all are there", async () => (await dave.mailbox()).length >= 200)
     await relay.stop()
     const recipients = (await dave.mailbox()).map((mail) => /^X-Original-To: (\d+)dave@/m.exec(mail)?.[1])
