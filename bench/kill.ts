@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { freePort } from "../test/support/program.ts"
+import { accepts, freePort } from "../test/support/program.ts"
 import { Ledger, type Counts } from "./kill/ledger.ts"
 import { openSink } from "./kill/sink.ts"
 import { sendUntil } from "./kill/sender.ts"
@@ -24,9 +24,13 @@ const { values: asked } = parseArgs({
   },
 })
 
-/** Ours: after its start the relay lives this long at most before it is killed; at times it has not begun to listen. */
-const LIFE_MS_MAX = 4_000
-const LIFE_MS_MIN = 150
+/** Ours: once it listens, the relay lives this long at most before it is killed. */
+const LIFE_MS_MAX = 3_000
+/** Ours: one kill in so many comes this soon after the start, mostly while the relay is still reading its spool. */
+const EARLY_ONE_IN = 8
+const EARLY_MS_MAX = 1_000
+/** Ours: a relay that does not listen by then has failed. */
+const READY_MS_MAX = 60_000
 /** Ours: after the last start, this long without an arrival and still something missing means that it is lost. */
 const PATIENCE_MS = 60_000
 
@@ -44,11 +48,14 @@ async function run(kills: number, senders: number, seed: number): Promise<Result
   const sending = Promise.all(Array.from({ length: senders }, () => sendUntil(end.signal, port, ledger)))
   for (let killed = 0; killed < kills; killed++) {
     const relay = startRelay(folder)
-    await Promise.race([sending, delay(LIFE_MS_MIN + dice() * (LIFE_MS_MAX - LIFE_MS_MIN))])
+    const early = dice() < 1 / EARLY_ONE_IN
+    if (!early) await listening(port)
+    await Promise.race([sending, delay(dice() * (early ? EARLY_MS_MAX : LIFE_MS_MAX))])
     await kill(relay, "SIGKILL")
     tell(killed + 1, kills, ledger.counts)
   }
   const last = startRelay(folder)
+  await listening(port)
   await delay(LIFE_MS_MAX)
   end.abort()
   await sending
@@ -61,8 +68,15 @@ async function run(kills: number, senders: number, seed: number): Promise<Result
 function startRelay(folder: string): ChildProcess {
   const program = join(import.meta.dirname, "..", "src", "cli", "main.ts")
   const args = ["--disable-warning=ExperimentalWarning", program, "relay", "--config", join(folder, "relay.yaml")]
-  return spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] })
+  const relay = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] })
+  endWithUs = relay
+  return relay
 }
+
+/** Whoever interrupts the run does not leave a relay behind. */
+let endWithUs: ChildProcess | undefined
+process.on("exit", () => endWithUs?.kill("SIGKILL"))
+process.on("SIGINT", () => process.exit(130))
 
 function configuration(folder: string, port: number, sinkPort: number): string {
   const lines = [
@@ -74,6 +88,13 @@ function configuration(folder: string, port: number, sinkPort: number): string {
     `    routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}" } }`,
   ]
   return lines.join("\n")
+}
+
+async function listening(port: number): Promise<void> {
+  for (const since = performance.now(); performance.now() - since < READY_MS_MAX; await delay(20)) {
+    if (await accepts(port)) return
+  }
+  throw new Error("the relay does not listen")
 }
 
 async function kill(relay: ChildProcess, signal: NodeJS.Signals): Promise<void> {

@@ -50,7 +50,8 @@ export async function scratchFolder(): Promise<AsyncDisposable & { readonly path
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-async function accepts(port: number): Promise<boolean> {
+/** Whether something listens on 127.0.0.1:`port`. */
+export async function accepts(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1")
   try {
     await once(socket, "connect")
