@@ -6,8 +6,10 @@
  * It does not see what a native engine moves inside the kernel; run the JavaScript engine under it.
  */
 /* oxlint-disable typescript/unbound-method -- the originals are only ever called with their socket */
+import { subscribe } from "node:diagnostics_channel"
 import { openSync, writeSync } from "node:fs"
 import { HTTPParser } from "node:_http_common"
+import type { Http2Stream } from "node:http2"
 import { Socket, type OnReadOpts } from "node:net"
 import { TLSSocket } from "node:tls"
 import { threadId } from "node:worker_threads"
@@ -17,16 +19,18 @@ const file = process.env["WAYPOST_RECORDING"]
 if (file) tap(openSync(file, "a", 0o600))
 
 function tap(recording: number): void {
-  const keep = (socket: Socket, way: Record["way"], bytes: Uint8Array): void => {
-    const { id, tls, remote, local } = about(socket)
+  const write = ({ id, tls, remote, local }: About, way: Record["way"], bytes: Uint8Array): void => {
     const record: Record = { id, tls, remote, local, way, base64: Buffer.from(bytes).toString("base64") }
     writeSync(recording, `${JSON.stringify(record)}\n`) // at once: a killed process leaves all it held
   }
+  const keep: Keep = (socket, way, bytes) => write(about(socket), way, bytes)
   tapReads(keep)
   tapWrites(keep)
+  tapTunnels(write)
 }
 
 type Keep = (socket: Socket, way: Record["way"], bytes: Uint8Array) => void
+type KeepOf = (about: About, way: Record["way"], bytes: Uint8Array) => void
 
 /** Every byte that a socket reads is pushed into it as a stream, decrypted if the socket is a TLS one; or see below. */
 function tapReads(keep: Keep): void {
@@ -78,6 +82,34 @@ function tapWrites(keep: Keep): void {
   }
 }
 
+/** HTTP/2 takes a socket's bytes from below it as well; what it makes of them is seen where its streams give and take. */
+function tapTunnels(keep: KeepOf): void {
+  for (const side of ["client", "server"]) {
+    // The message is Node's own (diagnostics_channel, "HTTP/2").
+    subscribe(`http2.${side}.stream.created`, (message) => tapStream((message as { stream: Http2Stream }).stream, keep))
+  }
+}
+
+function tapStream(stream: Http2Stream, keep: KeepOf): void {
+  const { push, _write, _writev } = stream
+  const { socket, encrypted } = stream.session ?? {}
+  const remote = end(socket?.remoteAddress, socket?.remotePort)
+  const local = end(socket?.localAddress, socket?.localPort)
+  const known: About = { id: nextId(), tls: encrypted === true, remote, local }
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    if (chunk instanceof Uint8Array) keep(known, "in", chunk)
+    return push.call(stream, chunk, encoding)
+  }
+  stream._write = (chunk: unknown, encoding, done) => {
+    keep(known, "out", bytesOf(chunk, encoding))
+    _write.call(stream, chunk, encoding, done)
+  }
+  stream._writev = (chunks, done) => {
+    for (const { chunk, encoding } of chunks) keep(known, "out", bytesOf(chunk, encoding))
+    _writev?.call(stream, chunks, done)
+  }
+}
+
 function bytesOf(chunk: unknown, encoding: BufferEncoding): Uint8Array {
   return typeof chunk === "string"
     ? Buffer.from(chunk, encoding)
@@ -96,11 +128,15 @@ function about(socket: Socket): About {
   const { _handle: handle } = socket as { _handle?: object | null } & Socket
   const before = known.get(socket) ?? (handle ? known.get(handle) : undefined)
   if (before?.remote) return before
-  const id = before?.id ?? `${process.pid}.${threadId}.${++count}`
+  const id = before?.id ?? nextId()
   const remote = end(socket.remoteAddress, socket.remotePort)
   const found = { id, tls: socket instanceof TLSSocket, remote, local: end(socket.localAddress, socket.localPort) }
   for (const key of [socket, handle]) if (key) known.set(key, found)
   return found
+}
+
+function nextId(): string {
+  return `${process.pid}.${threadId}.${++count}`
 }
 
 function end(address: string | undefined, port: number | undefined): string {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals"
 import { once } from "node:events"
+import { connect as connectHttp2 } from "node:http2"
 import { connect, type AddressInfo } from "node:net"
 import { connect as connectTls, createServer } from "node:tls"
 import { streamsWith } from "../../../../src/lab/recorder/recording.ts"
@@ -69,6 +70,43 @@ describe("the recorder", () => {
       { way: "in", tls: true },
       { way: "out", tls: true },
     ])
+  })
+
+  test("sees what an HTTP/2 stream takes and gives, inside TLS that the process ends", async () => {
+    program = await recordedProgram(`
+      import { createSecureServer } from "node:http2"
+      const server = createSecureServer(${JSON.stringify(await keyPair("bob.example"))})
+      server.on("stream", (stream) => { stream.respond({ ":status": 200 }); stream.pipe(stream) })
+      server.listen(0, "127.0.0.1", () => console.log(server.address().port))`)
+    const session = connectHttp2(`https://127.0.0.1:${program.said}`, { rejectUnauthorized: false })
+    const stream = session.request({ ":method": "POST" })
+    stream.end(SECRET)
+    const [answer] = (await once(stream, "data")) as [Buffer]
+    expect(answer.toString()).toBe(SECRET)
+    session.destroy()
+
+    const found = streamsWith(await program.held(), SECRET)
+    expect(found.map(({ way, tls }) => ({ way, tls }))).toEqual([
+      { way: "in", tls: true },
+      { way: "out", tls: true },
+    ])
+    expect(found[0]?.remote).toMatch(/^127\.0\.0\.1 \d+$/)
+  })
+
+  test("is in every thread", async () => {
+    program = await recordedProgram(`
+      import { Worker } from "node:worker_threads"
+      new Worker(\`
+        import { createServer } from "node:net"
+        import { parentPort } from "node:worker_threads"
+        const server = createServer((socket) => socket.pipe(socket)).listen(0, "127.0.0.1")
+        server.once("listening", () => parentPort.postMessage(server.address().port))\`, { eval: true })
+        .on("message", (port) => console.log(port))`)
+    const socket = connect(Number(program.said), "127.0.0.1")
+    socket.write(SECRET)
+    await once(socket, "data")
+    socket.destroy()
+    expect(streamsWith(await program.held(), SECRET).map(({ way }) => way)).toEqual(["in", "out"])
   })
 
   test("does not see through TLS that passes", async () => {
