@@ -40,6 +40,14 @@ scene("Plain web on her own address", async ({ alice, bob, carol }) => {
   await bob.sawWhatThePolicySays("alice/http", "Bring the map")
 })
 
+scene("Any protocol, on a port of her own", async ({ alice, bob, carol }) => {
+  await bob.carries(alice, { tcp: "dedicated" })
+  await bob.wasWarned("WP106 nothing-is-known-of-the-protocol", "alice/tcp")
+  await carol.speaksTo("alice.example", "Meet me at noon")
+  await alice.received("Meet me at noon")
+  await bob.sawWhatThePolicyWarnedOf("alice/tcp", "Meet me at noon", "WP106")
+})
+
 answer(
   "Not what is sealed for Alice: TLS and STARTTLS end at her box, and Bob passes ciphertext. What a sender leaves in the clear he passes in the clear, and the policy says so.",
 )

@@ -254,7 +254,7 @@ export class Bob implements AsyncDisposable {
 
   /** DNS: the friend's names lead to her own address at Bob's, or to the one that all share. */
   #leadTo({ box, carries }: Carried, { bound }: Running): void {
-    for (const service of ["smtp", "https", "http"] as const) {
+    for (const service of ["smtp", "https", "http", "tcp"] as const) {
       const where = bound.find(
         ({ listener, asked }) => listener === service && asked.address === (carries.ownAddress ?? BOBS_ADDRESS),
       )

@@ -9,12 +9,11 @@ import { SMTPServer, type SMTPServerSession } from "smtp-server"
 import { eventually } from "../../support/eventually.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
 import type { Person } from "./ladder.ts"
+import type { Service } from "./directory.ts"
 import type { Story } from "./story.ts"
 
 /** What came, and on which way: sealed for us to the end, or not; from Bob's relay itself, or past it. */
 type Letter = { readonly text: string; readonly sealed: boolean; readonly fromBob: boolean }
-
-type Service = "https" | "http" | "smtp"
 
 export class Box implements AsyncDisposable {
   readonly person: Person
@@ -90,6 +89,10 @@ export class Box implements AsyncDisposable {
       "smtp",
       createServer((socket) => mail.connect(socket)),
     )
+    await this.#listen(
+      "tcp",
+      createServer({ allowHalfOpen: true }, (socket) => void this.#takeLine(socket)),
+    )
   }
 
   /** On the same port as before, if there was a before: DNS does not change when a box is switched off. */
@@ -133,6 +136,12 @@ export class Box implements AsyncDisposable {
       logger: false,
       onData: (content: Readable, session, done) => void this.#takeMail(content, session, done),
     }).on("error", () => {}) // a visitor who hangs up in the middle is no event
+  }
+
+  /** Whatever is said to her own port, in no protocol at all. */
+  async #takeLine(socket: Socket): Promise<void> {
+    this.#letters.push({ text: await text(socket), sealed: false, fromBob: false })
+    socket.end("heard\n")
   }
 
   async #takeMail(content: Readable, session: SMTPServerSession, done: () => void): Promise<void> {

@@ -82,6 +82,15 @@ export class Carol {
     return outcome
   }
 
+  /** Says it to a port of the name's own, in no protocol at all. */
+  async speaksTo(name: string, what: string): Promise<void> {
+    const { address, port } = this.#directory.where("tcp", name)
+    const socket = connect({ host: address, port, ...fromCarol(address) })
+    socket.end(what)
+    this.#story.says("Carol", person(name), `"${what}"`)
+    this.#story.says(person(name), "Carol", (await text(socket)).trim())
+  }
+
   /** What the last page said. */
   reads(page: string, from: Outcome): void {
     if (!this.#lastPage.includes(page)) throw new Error(`Carol's page says "${this.#lastPage}", not "${page}"`)

@@ -8,6 +8,8 @@ export type Carries = {
   readonly smtp?: Mode
   readonly https?: Mode
   readonly http?: Mode
+  /** Any protocol, on a port of the friend's own. */
+  readonly tcp?: "dedicated"
   /** An address of the relay's machine that is this friend's alone. */
   readonly ownAddress?: string
   readonly promise?: "sealed"
@@ -22,10 +24,10 @@ export type Carries = {
 type Mode = "dedicated" | "peer"
 export type Carried = { readonly box: Box; readonly carries: Carries }
 
-const SERVICES = ["smtp", "https", "http"] as const
+const SERVICES = ["smtp", "https", "http", "tcp"] as const
 type Service = (typeof SERVICES)[number]
-const PROTOCOLS = { smtp: "smtp", https: "tls", http: "http" } as const
-const USUAL_PORTS = { smtp: 25, https: 443, http: 80 } as const
+const PROTOCOLS = { smtp: "smtp", https: "tls", http: "http", tcp: "tcp" } as const
+const USUAL_PORTS = { smtp: 25, https: 443, http: 80, tcp: 7 } as const
 
 /** The text of the file; for a page, with ports that are the same in every run. */
 export function configurationText(all: readonly Carried[], ports: "ports of this run" | "usual ports"): string {
@@ -49,7 +51,9 @@ function listener(service: Service, all: readonly Carried[], port: number): stri
   const bind = [...addresses].map((address) => `"${withPort(address, port)}"`).join(", ")
   const nameless = served.find(({ carries }) => carries.getsTheNameless)
   const fallback = nameless && service === "https" ? `, default: ${nameOf(nameless.box)}` : ""
-  return [`  ${service}: { bind: [${bind}], protocol: ${PROTOCOLS[service]}${fallback} }`]
+  const [owner] = served
+  const owned = owner && service === "tcp" ? `, friend: ${nameOf(owner.box)}` : ""
+  return [`  ${service}: { bind: [${bind}], protocol: ${PROTOCOLS[service]}${fallback}${owned} }`]
 }
 
 function friend({ box, carries }: Carried, port: (service: Service) => number): string[] {
