@@ -18,6 +18,8 @@ export type BoxOptions = {
   readonly dice: () => number
   /** The secret of an invitation, while joining. */
   readonly claim?: string
+  /** A tunnel came up, went down or waits: `status()` says something new; also while the box starts. */
+  readonly changed?: () => void
 }
 
 /** How one relay stands. */
@@ -72,7 +74,7 @@ type LinkParts = BoxOptions & {
   readonly accepts: (json: string) => boolean
 }
 
-function linkTo(relay: BoxRelay, { identity, serve, accepts, clock, log, dice, claim }: LinkParts): Link {
+function linkTo(relay: BoxRelay, { identity, serve, accepts, clock, log, dice, claim, changed }: LinkParts): Link {
   let tries = 0
   const dialNext = async (): Promise<BoxEnd> => {
     const relayPin = pin(relay.key)
@@ -86,6 +88,7 @@ function linkTo(relay: BoxRelay, { identity, serve, accepts, clock, log, dice, c
     clock,
     dice,
     log,
+    ...(changed && { changed }),
   })
 }
 

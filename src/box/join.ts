@@ -39,7 +39,7 @@ export async function joinRelay({ invitation, identity, promise, clock }: Joinin
         serve: async () => false, // nothing is served before the owner has a file that says what
         clock,
       })
-      end.close()
+      await end.leave()
       if (shows) return shows
     } catch (error) {
       failures.push(error instanceof Error ? error.message : String(error))

@@ -33,6 +33,8 @@ export type LinkOptions = {
   /** A number from 0 up to 1, for jitter, so that a relay's boxes do not all come back in the same instant. */
   readonly dice: () => number
   readonly log: Log
+  /** The state is another one. */
+  readonly changed?: () => void
 }
 
 export type Link = {
@@ -44,18 +46,22 @@ export type Link = {
 export function keepLinked(options: LinkOptions): Link {
   const { clock, log, relay } = options
   let state: LinkState = { at: "dialling", tries: 0 }
+  const become = (next: LinkState) => {
+    state = next
+    options.changed?.()
+  }
   let current: BoxEnd | undefined
   let cancelWait = () => {}
   let lostAt = clock.now()
 
   const stopped = () => state.at === "stopped"
   const dial = (tries: number) => {
-    state = { at: "dialling", tries }
+    become({ at: "dialling", tries })
     options.dial().then(up, (error: Error) => retry(tries + 1, error.message))
   }
   const up = (end: BoxEnd) => {
     if (stopped()) return end.close()
-    state = { at: "up", since: clock.now(), rttMs: undefined }
+    become({ at: "up", since: clock.now(), rttMs: undefined })
     current = end
     log.info("tunnel up", { relay })
     let left = false
@@ -72,7 +78,7 @@ export function keepLinked(options: LinkOptions): Link {
   const retry = (tries: number, because: string) => {
     if (stopped()) return
     const waitMs = waitBefore(tries, clock.now() - lostAt, options.dice())
-    state = { at: "waiting", until: clock.now() + waitMs, tries, because }
+    become({ at: "waiting", until: clock.now() + waitMs, tries, because })
     log.warn("tunnel not up", { relay, because, tries, waitMs: Math.round(waitMs) })
     cancelWait = clock.after(waitMs, () => dial(tries))
   }
@@ -81,7 +87,7 @@ export function keepLinked(options: LinkOptions): Link {
   return {
     state: () => (state.at === "up" ? { ...state, rttMs: current?.rttMs() } : state),
     stop: () => {
-      state = { at: "stopped" }
+      become({ at: "stopped" })
       cancelWait()
       current?.close()
     },

@@ -1,9 +1,10 @@
 /** Runs a box until it is told to stop, and keeps its status where `waypost box status` finds it. */
-import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { mkdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { startBox, type Box, type RelayStatus } from "../box/box.ts"
 import { systemClock } from "../clock/clock.ts"
 import type { BoxConfig } from "../config/box-config.ts"
+import { replaceDurably } from "../files/durable-file.ts"
 import type { Log } from "../log/log.ts"
 import { fired } from "./stop-signal.ts"
 
@@ -15,13 +16,17 @@ export type SavedStatus = { readonly at: number; readonly relays: readonly Relay
 
 export async function runBox(config: BoxConfig, log: Log, stop: AbortSignal): Promise<void> {
   await mkdir(config.state, { recursive: true, mode: 0o700 })
-  const box = await startBox(config, { clock: systemClock, log, dice: Math.random })
-  const saving = setInterval(() => void save(config, box, log), STATUS_EVERY_MS)
-  await save(config, box, log)
+  let saved = Promise.resolve()
+  const saveAgain = () => {
+    saved = saved.then(() => save(config, box?.status() ?? [], log)) // in turn: what is written last is the newest
+  }
+  let box: Box | undefined
+  box = await startBox(config, { clock: systemClock, log, dice: Math.random, changed: saveAgain })
+  const saving = setInterval(saveAgain, STATUS_EVERY_MS)
   await fired(stop)
   clearInterval(saving)
   box.stop()
-  await save(config, box, log)
+  await saved
 }
 
 /** What the running box said last; `undefined` if none has run here. */
@@ -29,14 +34,14 @@ export async function savedStatus(config: BoxConfig): Promise<SavedStatus | unde
   try {
     return JSON.parse(await readFile(statusFile(config), "utf8")) as SavedStatus // our own file
   } catch {
-    return undefined // missing, or being written this very moment
+    return undefined
   }
 }
 
-async function save(config: BoxConfig, box: Box, log: Log): Promise<void> {
-  const status: SavedStatus = { at: systemClock.now(), relays: box.status() }
+async function save(config: BoxConfig, relays: readonly RelayStatus[], log: Log): Promise<void> {
+  const status: SavedStatus = { at: systemClock.now(), relays }
   try {
-    await writeFile(statusFile(config), JSON.stringify(status), { mode: 0o600 })
+    await replaceDurably(statusFile(config), JSON.stringify(status), 0o600)
   } catch (error) {
     log.warn("status not saved", { why: String(error) })
   }

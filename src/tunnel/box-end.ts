@@ -36,6 +36,8 @@ export type BoxEnd = {
   /** The relay asked us to dial anew; streams go on until they end. */
   readonly leaving: Promise<void>
   readonly gone: Promise<Ending>
+  /** Says what is still to be said, takes no more streams, and ends when the last one has. */
+  leave(): Promise<Ending>
   close(): void
 }
 
@@ -57,16 +59,18 @@ function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<Bo
   let lastRttMs: number | undefined
   const leaving = new Promise<void>((resolve) => session.once("goaway", () => resolve()))
   const gone = new Promise<Ending>((resolve) => session.once("close", () => resolve(ending)))
-  const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, close: () => session.destroy() }
+  const leave = () => {
+    session.close() // sends GOAWAY and waits for its streams
+    return gone
+  }
+  const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, leave, close: () => session.destroy() }
   session.on("error", () => session.destroy())
   keepAlive(session, options.clock, (ms) => (lastRttMs = ms))
   return new Promise((resolve, reject) => {
     const overdue = options.clock.after(ATTACH_DEADLINE_MS, () => session.destroy())
     session.once("close", () => {
       overdue()
-      reject(
-        new Error(ending === "closed" ? "the relay did not let this box in" : "a verdict breaks this box's promise"),
-      )
+      reject(new Error(ending === "closed" ? notLetIn(options) : "what the relay could do breaks this box's promise"))
     })
     session.on("stream", (stream, headers) => {
       stream.on("error", () => stream.destroy()) // one connection's trouble stays its own
@@ -79,11 +83,19 @@ function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<Bo
         if (!accepted) ending = "promise-broken"
         stream.respond({ ":status": accepted ? STATUS.done : STATUS.promiseBroken }, { endStream: true })
         overdue()
-        if (accepted) resolve(end)
+        if (accepted)
+          stream.once("close", () => resolve(end)) // not before the relay can have the answer
         else session.close()
       })
     })
   })
+}
+
+/** The relay hangs up without a word on whom it does not know, so the likely reason is all that can be told. */
+function notLetIn({ relay, claim }: BoxEndOptions): string {
+  const why =
+    claim === undefined ? "it does not know this box's key" : "the invitation was used, has expired or was replaced"
+  return `${endpointText(relay)} did not let this box in: ${why}`
 }
 
 async function openService(

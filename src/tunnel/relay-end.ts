@@ -85,7 +85,7 @@ function refusal(request: StreamRequest, status: number | undefined): FaultError
   return new FaultError(fault("BACKEND_REFUSES", detail))
 }
 
-type Answer = { readonly status: number | undefined; readonly body: string }
+type Answer = { readonly status: number; readonly body: string }
 
 /** One question to the box. Rejects when the tunnel breaks; the door's deadline covers a box that does not answer. */
 function ask(session: ClientHttp2Session, path: string, body: string): Promise<Answer> {
@@ -99,7 +99,7 @@ function ask(session: ClientHttp2Session, path: string, body: string): Promise<A
       answer += piece
       if (answer.length > ANSWER_BYTES_MAX) refuse(stream)
     })
-    stream.once("end", () => resolve({ status, body: answer }))
+    stream.once("end", () => status !== undefined && resolve({ status, body: answer }))
     stream.once("error", reject)
     stream.once("close", () => reject(new Error("the box hung up before it answered")))
   })

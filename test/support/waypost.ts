@@ -15,11 +15,11 @@ type Started = { readonly channel?: readonly "ipc"[]; readonly node?: readonly s
 export function startWaypost(words: readonly string[], { channel = [], node = [] }: Started = {}) {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...node, MAIN, ...words], {
     env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" },
-    stdio: ["ignore", "pipe", "pipe", ...channel],
+    stdio: ["pipe", "pipe", "pipe", ...channel],
   })
-  const { stdout, stderr } = child
-  if (!stdout || !stderr) throw new Error("pipes were asked for")
-  return Object.assign(child, { stdout, stderr })
+  const { stdin, stdout, stderr } = child
+  if (!stdin || !stdout || !stderr) throw new Error("pipes were asked for")
+  return Object.assign(child, { stdin, stdout, stderr })
 }
 
 export async function waypost(...words: readonly string[]): Promise<Ran> {

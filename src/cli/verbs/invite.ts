@@ -22,7 +22,8 @@ export const invite = verb({
     if (invited.kind === "refused") throw refusal(invited.why, friend, file)
     const until = new Date(invited.until).toISOString()
     if (json) sayJson({ friend, line: invited.line, until })
-    else say(`${invited.line}\n\nIt works once, until ${until}. On ${friend}'s box:  waypost join '${invited.line}'`)
+    else
+      say(`${invited.line}\n\nIt works once, until ${until}. On ${friend}'s box run "waypost join" and paste it there.`)
     return EXIT.fine
   },
 })

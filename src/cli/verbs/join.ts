@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
-import { text } from "node:stream/consumers"
+import { createInterface } from "node:readline/promises"
 import type { RelayShows } from "../../box/accept-verdicts.ts"
 import { boxIdentity } from "../../box/box.ts"
 import { findServices, readServices } from "../../box/find-services.ts"
@@ -22,7 +22,7 @@ export const join = verb({
   synopsis: "join [line]",
   does: "join a relay with the line that its operator sent",
   options: {
-    line: { type: "string", demandOption: true, describe: "the invitation; - reads it from standard input" },
+    line: { type: "string", default: "", describe: "the invitation; without it, or with -, it is asked for" },
     config: BOX_FILE,
     serve: { type: "string", array: true, describe: "a service and where it listens, as in https=127.0.0.1:443" },
     promise: {
@@ -33,10 +33,11 @@ export const join = verb({
     run: { type: "boolean", default: true, describe: "run the box afterwards (--no-run: only write the file)" },
   },
   examples: [
-    ["waypost join 'waypost:alice@…' --serve https=127.0.0.1:443", "the line stays out of the shell's history with -"],
+    ["waypost join --serve https=127.0.0.1:443", "asks for the line, which stays out of the shell's history"],
+    ["waypost join - < line.txt", "reads it from a file"],
   ],
   run: async ({ line, config: file, serve, promise, run }) => {
-    const invitation = readInvitation(line === "-" ? await text(process.stdin) : line)
+    const invitation = readInvitation(isGiven(line) ? line : await askedFor())
     if (!invitation)
       throw new UsageError(
         "this is not an invitation, or part of it is missing",
@@ -57,6 +58,19 @@ export const join = verb({
     return EXIT.fine
   },
 })
+
+/** yargs takes a lone `-` for an option without a name, and gives "". */
+function isGiven(line: string): boolean {
+  return line !== "" && line !== "-"
+}
+
+/** The first line of standard input; on a terminal it is asked for. Other users see a command line, but not this. */
+async function askedFor(): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write("Paste the invitation: ")
+  const lines = createInterface({ input: process.stdin })
+  for await (const line of lines) return line
+  return ""
+}
 
 function listenersIn({ verdicts }: RelayShows): readonly string[] {
   return verdicts.map(({ listener }) => listener)

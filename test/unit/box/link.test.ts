@@ -10,7 +10,13 @@ function scriptedEnd(): Scripted {
   const leaving = Promise.withResolvers<void>()
   const gone = Promise.withResolvers<Ending>()
   const scripted: Scripted = {
-    end: { rttMs: () => 12.34, leaving: leaving.promise, gone: gone.promise, close: () => (scripted.closed = true) },
+    end: {
+      rttMs: () => 12.34,
+      leaving: leaving.promise,
+      gone: gone.promise,
+      leave: () => gone.promise,
+      close: () => (scripted.closed = true),
+    },
     leave: () => leaving.resolve(),
     lose: () => gone.resolve("closed"),
     closed: false,
@@ -21,6 +27,7 @@ function scriptedEnd(): Scripted {
 /** A link whose dials succeed or fail as the test says, one answer for each dial. */
 function linked(...answers: readonly (Scripted | string)[]) {
   const clock = handClock()
+  let changes = 0
   const left = [...answers]
   let dials = 0
   const link: Link = keepLinked({
@@ -34,8 +41,9 @@ function linked(...answers: readonly (Scripted | string)[]) {
     clock,
     dice: () => 1,
     log: silentLog,
+    changed: () => (changes += 1),
   })
-  return { clock, link, dials: () => dials }
+  return { clock, link, dials: () => dials, changes: () => changes }
 }
 
 test("a link that was refused tries again, after a little longer each time, and comes up", async () => {
@@ -94,6 +102,16 @@ test("a link stopped while it waits stays stopped", async () => {
   link.stop()
   await clock.turn(3_600_000)
   expect(dials()).toBe(1)
+})
+
+test("it tells of every change of its state", async () => {
+  const { clock, link, changes } = linked("connection refused", scriptedEnd())
+  await clock.turn(0)
+  expect(changes()).toBe(2) // dialling, waiting
+  await clock.turn(200)
+  expect(changes()).toBe(4) // dialling, up
+  link.stop()
+  expect(changes()).toBe(5)
 })
 
 test("its state reads as a sentence", () => {

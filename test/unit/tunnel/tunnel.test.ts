@@ -119,14 +119,21 @@ test("a box that the relay does not know joins with its invitation's secret, and
   expect(redeemed).toEqual([["once-only", pinFor(mine)]])
 })
 
+test("a box that leaves as soon as it is in has still given its answer", async () => {
+  const bob = await relay()
+  const alice = await box(bob)
+  await alice.leave()
+  expect((await bob.attached).friend).toBe("alice")
+})
+
 test("a stranger without invitation does not get in", async () => {
   const bob = await relay({ friendOf: async () => undefined })
-  await expect(box(bob)).rejects.toThrow("did not let this box in")
+  await expect(box(bob)).rejects.toThrow("did not let this box in: it does not know this box's key")
 })
 
 test("a stranger with a spent invitation does not get in", async () => {
   const bob = await relay({ friendOf: async () => undefined })
-  await expect(box(bob, { claim: "spent" })).rejects.toThrow("did not let this box in")
+  await expect(box(bob, { claim: "spent" })).rejects.toThrow("did not let this box in: the invitation was used")
 })
 
 test("a relay that shows another key than the pinned one is refused before anything is said", async () => {
