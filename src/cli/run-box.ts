@@ -17,11 +17,12 @@ export type SavedStatus = { readonly at: number; readonly relays: readonly Relay
 export async function runBox(config: BoxConfig, log: Log, stop: AbortSignal): Promise<void> {
   await mkdir(config.state, { recursive: true, mode: 0o700 })
   let saved = Promise.resolve()
+  let relays: Box["status"] = () => []
   const saveAgain = () => {
-    saved = saved.then(() => save(config, box?.status() ?? [], log)) // in turn: what is written last is the newest
+    saved = saved.then(() => save(config, relays(), log)) // in turn: what is written last is the newest
   }
-  let box: Box | undefined
-  box = await startBox(config, { clock: systemClock, log, dice: Math.random, changed: saveAgain })
+  const box = await startBox(config, { clock: systemClock, log, dice: Math.random, changed: saveAgain })
+  relays = () => box.status()
   const saving = setInterval(saveAgain, STATUS_EVERY_MS)
   await fired(stop)
   clearInterval(saving)

@@ -103,7 +103,7 @@ export function makeInternet(): Internet {
     run: (host, command, ...args) => within(host, command, ...args),
     spawn: (host, command, ...args) => {
       const [program, ...rest] = on(host, command, ...args)
-      return spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] })
+      return spawn(program, rest, { stdio: "pipe" })
     },
     cable: (host, state) => void within("switch", "ip", "link", "set", device(host), state === "in" ? "up" : "down"),
     renumberHome: (address) => {

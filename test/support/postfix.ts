@@ -18,6 +18,8 @@ export type PostfixOptions = {
   readonly tls?: { readonly key: string; readonly cert: string }
   /** Lines of main.cf behind ours: `name = value`. */
   readonly more?: readonly string[]
+  /** The words before every command, as in `ip netns exec alice`. */
+  readonly within?: readonly string[]
   /** Where mail for a domain goes, as in transport(5): `alice.example smtp:[127.0.0.2]:2525`. */
   readonly transport?: readonly string[]
 }
@@ -52,7 +54,10 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   }
   const logFile = join(folder, "log")
   const log = () => readFile(logFile, "utf8").catch(() => "")
-  const postfix = (...args: readonly string[]) => execFileSync("postfix", ["-c", conf, ...args], { stdio: "pipe" })
+  const postfix = (...args: readonly string[]) => {
+    const [program = "postfix", ...words] = [...(options.within ?? []), "postfix", "-c", conf, ...args]
+    execFileSync(program, words, { stdio: "pipe" })
+  }
   postfix("start")
   return {
     folder,
