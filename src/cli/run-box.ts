@@ -1,10 +1,9 @@
 /** Runs a box until it is told to stop, and keeps its status where `waypost box status` finds it. */
-import { mkdir, readFile } from "node:fs/promises"
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { startBox, type Box, type RelayStatus } from "../box/box.ts"
 import { systemClock } from "../clock/clock.ts"
 import type { BoxConfig } from "../config/box-config.ts"
-import { replaceDurably } from "../files/durable-file.ts"
 import type { Log } from "../log/log.ts"
 import { fired } from "./stop-signal.ts"
 
@@ -42,7 +41,9 @@ export async function savedStatus(config: BoxConfig): Promise<SavedStatus | unde
 async function save(config: BoxConfig, relays: readonly RelayStatus[], log: Log): Promise<void> {
   const status: SavedStatus = { at: systemClock.now(), relays }
   try {
-    await replaceDurably(statusFile(config), JSON.stringify(status), 0o600)
+    const draft = `${statusFile(config)}.new`
+    await writeFile(draft, JSON.stringify(status), { mode: 0o600 })
+    await rename(draft, statusFile(config)) // who reads it finds all of it
   } catch (error) {
     log.warn("status not saved", { why: String(error) })
   }
