@@ -139,7 +139,8 @@ const HTTPS = ["--serve", "https=127.0.0.1:443"]
         `three mails were at home ${Math.round(performance.now() - up)} ms after the tunnel was up\n`,
       )
       const subjects = (await postfix.mailbox()).map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1])
-      expect(subjects.toSorted()).toEqual(["one", "three", "two"])
+      expect(subjects).toHaveLength(3)
+      expect(new Set(subjects)).toEqual(new Set(["one", "two", "three"]))
     } finally {
       await postfix.stop()
     }
