@@ -31,6 +31,8 @@ const CALM_MS = 500
 /** Ours: a visitor who is not served by then gives up; a restart after which nobody is served by then ends the run. */
 const PATIENCE_MS = 30_000
 const TICK_MS = 20
+/** Another address than the one that connections come from: while the relay is down, none of them can take its port. */
+const RELAY = "127.0.0.2"
 
 type Result = {
   readonly how: string
@@ -67,7 +69,7 @@ class Visitors {
 
   #visit(): void {
     const started = performance.now()
-    const socket = connect(this.#port, "127.0.0.1")
+    const socket = connect(this.#port, RELAY)
     let heard = false
     socket.setTimeout(PATIENCE_MS, () => socket.destroy())
     socket.on("error", () => {}) // "close" follows
@@ -139,8 +141,8 @@ function configuration(visitorsPort: number, tunnelPort: number): string {
   return `
 relay: { name: relay.bob.example, state: ./state }
 listeners:
-  any: { bind: ["127.0.0.1:${visitorsPort}"], protocol: tcp, friend: alice }
-  tunnel: { bind: ["127.0.0.1:${tunnelPort}"], protocol: tunnel }
+  any: { bind: ["${RELAY}:${visitorsPort}"], protocol: tcp, friend: alice }
+  tunnel: { bind: ["${RELAY}:${tunnelPort}"], protocol: tunnel }
 friends:
   alice: { routes: { any: { mode: dedicated, to: box } } }
 limits: { connections-per-source-max: 9000 }
