@@ -10,6 +10,7 @@ import { secretDigest } from "../tunnel/invitation.ts"
 import type { Attached } from "./attached.ts"
 import { lastWords } from "./last-words.ts"
 import { openService } from "./reach.ts"
+import { endWhenRevoked } from "./revocation.ts"
 import type { HandedOver } from "./passthrough.ts"
 
 export type BoxesOptions = {
@@ -45,6 +46,7 @@ export function boxes(options: BoxesOptions): Boxes {
     attached: (friend, box) => {
       log.info("box attached", { friend })
       attached.add(friend, box)
+      endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
       options.came(friend)
     },
     clock,

@@ -13,7 +13,11 @@ export const invite = verb({
   options: {
     friend: { type: "string", demandOption: true, describe: "a friend of the configuration file" },
     config: CONFIG,
-    replace: { type: "boolean", default: false, describe: "the old box is lost: revoke its key at once" },
+    replace: {
+      type: "boolean",
+      default: false,
+      describe: "the old box is lost: revoke its key; its tunnel ends within 5 s",
+    },
     json: JSON_OUTPUT,
   },
   examples: [["waypost invite alice -c relay.yaml", "works for a day, once; send it as you would send a password"]],
