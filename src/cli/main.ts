@@ -16,9 +16,10 @@ import { doctor } from "./verbs/doctor.ts"
 import { explain } from "./verbs/explain.ts"
 import { invite } from "./verbs/invite.ts"
 import { join } from "./verbs/join.ts"
+import { queue } from "./verbs/queue.ts"
 import { relay } from "./verbs/relay.ts"
 
-const VERBS: readonly Verb[] = [relay, check, doctor, explain, invite, join, box, demo]
+const VERBS: readonly Verb[] = [relay, check, doctor, explain, invite, join, box, queue, demo]
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {

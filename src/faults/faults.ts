@@ -162,6 +162,7 @@ export const faults = {
   PROMISE_BROKEN: { blame: "operator", tell: "A promise to a friend is broken by a route" },
   STATE_DAMAGED: { blame: "operator", tell: "A file in the state folder is not what it must be" },
   STATE_LOCKED: { blame: "operator", tell: "Another relay is using this state folder" },
+  RELAY_NOT_RUNNING: { blame: "operator", tell: "No relay is running with this state folder" },
   STATE_TOO_NEW: { blame: "operator", tell: "The state folder was written by a newer Waypost" },
 } as const satisfies Record<string, FaultKind>
 

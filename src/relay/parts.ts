@@ -12,11 +12,13 @@ import { Accounts } from "./accounts.ts"
 import { openAdmin } from "./admin.ts"
 import { attachedBoxes, type Attached } from "./attached.ts"
 import { boxes, type Boxes } from "./boxes.ts"
+import { openControl } from "./control.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
 import { metricsOf } from "./metrics.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
 import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
+import { mailQueue } from "./mail-queue.ts"
 
 export type Parts = Doors & {
   readonly delivery: MailDelivery
@@ -41,6 +43,7 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const reach = reacher(attached)
   const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
   const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach })
+  closing.use(await openControl(relay.state, mailQueue({ spool, delivery, ...outside }), outside.log))
   const web = webPart(now, outside, reach)
   const boxes = boxesPart(now, outside, { tls, attached, delivery })
   const prelude = preludePart(now, outside, { mail, reach })

@@ -100,11 +100,20 @@ function prepare(database: DatabaseSync) {
     recipients: sql("SELECT * FROM recipient WHERE message = ? ORDER BY position"),
     removeRecipients: sql("DELETE FROM recipient WHERE message = ?"),
     setAttempt: sql(
-      `UPDATE recipient SET state = ?, due_at = ?, tries = ?, because = ?, how = ?, done_at = ?, last_reply = ?
-       WHERE message = ? AND address = ?`,
+      // A try that was under way when its recipient was held or done with must not make it wait again.
+      `UPDATE recipient SET state = ?1, due_at = ?2, tries = ?3, because = ?4, how = ?5, done_at = ?6, last_reply = ?7
+       WHERE message = ?8 AND address = ?9 AND (?1 <> 'waiting' OR state = 'waiting')`,
     ),
     unfinished: sql("SELECT 1 FROM recipient WHERE message = ? AND state <> 'done' LIMIT 1"),
     wake: sql("UPDATE recipient SET due_at = ? WHERE friend = ? AND due_at > ?"),
+    hurry: sql("UPDATE recipient SET due_at = ?2 WHERE message = ?1 AND state = 'waiting'"),
+    hold: sql(
+      "UPDATE recipient SET state = 'held', due_at = NULL, because = ?2 WHERE message = ?1 AND state = 'waiting'",
+    ),
+    release: sql(
+      "UPDATE recipient SET state = 'waiting', due_at = ?2, because = NULL WHERE message = ?1 AND state = 'held'",
+    ),
+    countUnfinished: sql("SELECT count(*) AS recipients FROM recipient WHERE message = ? AND state <> 'done'"),
     dueOf: sql("SELECT message, due_at FROM recipient WHERE friend = ? AND due_at <= ? ORDER BY due_at"),
     firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),
     friends: sql("SELECT name FROM friend WHERE messages > 0"),

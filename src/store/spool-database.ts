@@ -93,8 +93,8 @@ export class SpoolDatabase {
 
   record(id: MessageId, outcomes: readonly Outcome[]): void {
     const { statements } = this.#open()
-    const number = statements.numberOf.get(id)?.["number"]
-    if (typeof number !== "number") return
+    const number = this.#numberOf(id)
+    if (number === undefined) return
     for (const { recipient, attempt } of outcomes) {
       const to = attemptColumns(attempt)
       const values = [to.state, to.due_at, to.tries, to.because, to.how, to.done_at, to.last_reply]
@@ -105,6 +105,26 @@ export class SpoolDatabase {
 
   wake(friend: string, now: Instant): number {
     return Number(this.#open().statements.wake.run(now, friend, now).changes)
+  }
+
+  hurry(id: MessageId, now: Instant): number {
+    return this.#change("hurry", id, Math.ceil(now))
+  }
+
+  hold(id: MessageId, because: string): number {
+    return this.#change("hold", id, because)
+  }
+
+  release(id: MessageId, now: Instant): number {
+    return this.#change("release", id, Math.ceil(now))
+  }
+
+  remove(id: MessageId): number {
+    const number = this.#numberOf(id)
+    if (number === undefined) return 0
+    const recipients = Number(this.#open().statements.countUnfinished.get(number)?.["recipients"])
+    this.#remove(number)
+    return recipients
   }
 
   due(now: Instant, limit: number, except: ReadonlySet<string>): KeptMessage[] {
@@ -212,6 +232,14 @@ export class SpoolDatabase {
         return this.record(...call.args)
       case "wake":
         return this.wake(...call.args)
+      case "hurry":
+        return this.hurry(...call.args)
+      case "hold":
+        return this.hold(...call.args)
+      case "release":
+        return this.release(...call.args)
+      case "remove":
+        return this.remove(...call.args)
       case "due":
         return this.due(...call.args)
       case "nextDue":
@@ -232,6 +260,17 @@ export class SpoolDatabase {
   #open(): Connection {
     this.#connection ??= new Connection(this.#file, this.#options.fileBytesMax)
     return this.#connection
+  }
+
+  #numberOf(id: MessageId): number | undefined {
+    const number = this.#open().statements.numberOf.get(id)?.["number"]
+    return typeof number === "number" ? number : undefined
+  }
+
+  /** Returns how many recipients it changed. */
+  #change(how: "hurry" | "hold" | "release", id: MessageId, to: Instant | string): number {
+    const number = this.#numberOf(id)
+    return number === undefined ? 0 : Number(this.#open().statements[how].run(number, to).changes)
   }
 
   #begin(id: MessageId): OpenDraft {

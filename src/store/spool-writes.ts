@@ -7,6 +7,10 @@ export const WRITES = {
   commit: "durable",
   record: "durable",
   wake: "durable",
+  hurry: "durable",
+  hold: "durable",
+  release: "durable",
+  remove: "durable",
 } as const
 
 export function isWrite({ method }: { readonly method: string }): boolean {

@@ -22,10 +22,18 @@ export interface Spool {
   content(id: MessageId): AsyncIterable<Uint8Array>
   /** Only the header section, at most `bytesMax`, for a DSN (RFC 3461 §6.2 RET=HDRS). */
   header(id: MessageId, bytesMax: number): Promise<Uint8Array>
-  /** Records what an attempt came to; what is no longer there is left alone. A message whose recipients are all done is removed. Durable when it resolves. */
+  /** Records what an attempt came to; what is no longer there, or no longer waits and would wait again, is left alone. A message whose recipients are all done is removed. Durable when it resolves. */
   record(id: MessageId, outcomes: readonly Outcome[]): Promise<void>
   /** Brings every waiting recipient of a friend forward to `now`: the friend is back. Resolves to how many. */
   wake(friend: string, now: Instant): Promise<number>
+  /** Brings one message's waiting recipients forward to `now`. This and the next three are durable when they resolve. */
+  hurry(id: MessageId, now: Instant): Promise<number>
+  /** Sets a message's waiting recipients aside until `release`; a try that is under way and fails does not undo it. Resolves to how many. */
+  hold(id: MessageId, because: string): Promise<number>
+  /** Makes a message's held recipients due at `now`. Resolves to how many. */
+  release(id: MessageId, now: Instant): Promise<number>
+  /** Forgets a message; nobody is told. Resolves to how many of its recipients had been waiting or held. */
+  remove(id: MessageId): Promise<number>
   usage(friend: string): Promise<{ readonly messages: number; readonly bytes: number }>
   close(): Promise<void>
 }

@@ -100,6 +100,22 @@ class SqliteSpool implements Spool {
     return this.#thread.call("wake", friend, now)
   }
 
+  hurry(id: MessageId, now: Instant): Promise<number> {
+    return this.#thread.call("hurry", id, now)
+  }
+
+  hold(id: MessageId, because: string): Promise<number> {
+    return this.#thread.call("hold", id, because)
+  }
+
+  release(id: MessageId, now: Instant): Promise<number> {
+    return this.#thread.call("release", id, now)
+  }
+
+  remove(id: MessageId): Promise<number> {
+    return this.#thread.call("remove", id)
+  }
+
   usage(friend: string): Promise<{ readonly messages: number; readonly bytes: number }> {
     return this.#thread.call("usage", friend)
   }

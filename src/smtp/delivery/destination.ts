@@ -3,7 +3,7 @@
  * however much mail waits for it; after a back-off one delivery tries, and the rest follow when it comes through.
  */
 import type { Clock, Instant } from "../../clock/clock.ts"
-import type { KeptMessage, KeptRecipient } from "../../store/spool.ts"
+import type { KeptMessage, KeptRecipient, MessageId } from "../../store/spool.ts"
 import type { Answer } from "./answer.ts"
 import { RETRY_LONGEST_MS, retryDelayMs, type Dice } from "./back-off.ts"
 import type { Target } from "./target.ts"
@@ -89,6 +89,13 @@ export class Destination {
   empty(): readonly Job[] {
     for (const lane of this.#waiting) lane(undefined)
     return this.#queue.splice(0)
+  }
+
+  /** Takes the jobs of these messages out of the queue. */
+  withdraw(ids: ReadonlySet<MessageId>): readonly Job[] {
+    const withdrawn = this.#queue.filter(({ message }) => ids.has(message.id))
+    this.#queue.splice(0, Infinity, ...this.#queue.filter(({ message }) => !ids.has(message.id)))
+    return withdrawn
   }
 
   /** A connection came about, or a message went through. */

@@ -3,7 +3,7 @@
  * ends by itself; nothing that a next hop does keeps it open beyond the deadlines of session.ts.
  */
 import type { Log } from "../../log/log.ts"
-import type { Spool } from "../../store/spool.ts"
+import type { MessageId, Spool } from "../../store/spool.ts"
 import { failed, type Answer } from "./answer.ts"
 import { Destination, type Job } from "./destination.ts"
 import type { Answers, How } from "./ledger.ts"
@@ -65,6 +65,13 @@ export class Lanes {
   forgive(friend: string): void {
     for (const destination of this.#destinations.values()) {
       if (destination.target.by === "route" && destination.target.friend === friend) destination.forgive()
+    }
+  }
+
+  /** Gives back what no lane has taken yet. */
+  withdraw(ids: ReadonlySet<MessageId>): void {
+    for (const destination of this.#destinations.values()) {
+      for (const job of destination.withdraw(ids)) this.#run(this.#settle(job, NOBODY, UNTRIED))
     }
   }
 

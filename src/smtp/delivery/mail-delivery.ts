@@ -56,6 +56,10 @@ export interface MailDelivery {
    * Resolves to how many recipients had been waiting.
    */
   wake(friend: FriendName): Promise<number>
+  /** The operator wants these tried now, whatever is remembered against their hosts. Resolves to how many recipients of each had been waiting. */
+  hurry(messages: readonly KeptMessage[]): Promise<readonly number[]>
+  /** These were held or deleted in the spool: no new try for them begins. One that is under way goes on. */
+  withdraw(ids: ReadonlySet<MessageId>): void
   /** Begins nothing new. Resolves when what was running is recorded; what takes too long is cut and comes again. */
   stop(): Promise<void>
 }
@@ -113,6 +117,18 @@ class Scheduler implements MailDelivery {
     const woken = await this.#options.spool.wake(friend, this.#options.clock.now())
     this.nudge()
     return woken
+  }
+
+  async hurry(messages: readonly KeptMessage[]): Promise<readonly number[]> {
+    const { spool, clock } = this.#options
+    for (const friend of new Set(messages.map((message) => message.friend))) this.#lanes.forgive(friend)
+    const hurried = await Promise.all(messages.map(({ id }) => spool.hurry(id, clock.now())))
+    this.nudge()
+    return hurried
+  }
+
+  withdraw(ids: ReadonlySet<MessageId>): void {
+    this.#lanes.withdraw(ids)
   }
 
   async stop(): Promise<void> {

@@ -217,3 +217,74 @@ describe("the state folder", () => {
     await expect(keep(kept.spool, "x")).rejects.toMatchObject({ fault: { code: "SPOOL_FAILED" } })
   })
 })
+
+describe("the operator", () => {
+  const [a, b] = ["a@dave.example", "b@dave.example"] as const
+
+  test("holds what waits of a message, and its release makes it due", async () => {
+    await using kept = await temporarySpool()
+    const id = await keep(kept.spool, "x", { recipients: [recipient(a), recipient(b)], receivedAt: 1000 })
+    await kept.spool.record(id, [
+      { recipient: a, attempt: delivered },
+      { recipient: b, attempt: later(5000) },
+    ])
+    expect(await kept.spool.hold(id, "asked to")).toBe(1)
+    expect(await kept.spool.hold(id, "asked to")).toBe(0)
+    expect((await kept.spool.find(id))?.recipients.map(({ attempt }) => attempt)).toEqual([
+      delivered,
+      { at: "held", because: "asked to", tries: 1 },
+    ])
+    expect(await kept.spool.due(9000, 10)).toEqual([])
+    expect(await kept.spool.release(id, 6000.5)).toBe(1)
+    expect((await kept.spool.find(id))?.recipients[1]?.attempt).toEqual(later(6001))
+  })
+
+  test("does not lose the hold to a try that was under way and failed, nor the mail to one that came through", async () => {
+    await using kept = await temporarySpool()
+    const id = await keep(kept.spool, "x", { recipients: [recipient(a), recipient(b)] })
+    await kept.spool.hold(id, "asked to")
+    await kept.spool.record(id, [
+      { recipient: a, attempt: delivered },
+      { recipient: b, attempt: later(5000) },
+    ])
+    expect((await kept.spool.find(id))?.recipients.map(({ attempt: { at } }) => at)).toEqual(["done", "held"])
+  })
+
+  test("finds the hold again after a restart", async () => {
+    await using kept = await temporarySpool()
+    const id = await keep(kept.spool, "x")
+    await kept.spool.hold(id, "asked to")
+    await kept.spool.close()
+    const again = await openTestSpool(kept.folder)
+    expect((await again.find(id))?.recipients[0]?.attempt.at).toBe("held")
+    await again.close()
+  })
+
+  test("brings one message forward, and no held one", async () => {
+    await using kept = await temporarySpool()
+    const id = await keep(kept.spool, "x", { receivedAt: 9000 })
+    const held = await keep(kept.spool, "x", { receivedAt: 9000 })
+    await kept.spool.hold(held, "asked to")
+    expect([await kept.spool.hurry(id, 2000), await kept.spool.hurry(held, 2000)]).toEqual([1, 0])
+    expect((await kept.spool.due(2000, 10)).map((message) => message.id)).toEqual([id])
+  })
+
+  test("removes a message with its content, held or not, once", async () => {
+    await using kept = await temporarySpool()
+    const id = await keep(kept.spool, "x", { recipients: [recipient(a), recipient(b)] })
+    await kept.spool.hold(id, "asked to")
+    expect([await kept.spool.remove(id), await kept.spool.remove(id)]).toEqual([2, 0])
+    expect(await kept.spool.usage("dave")).toEqual({ messages: 0, bytes: 0 })
+    await expect(contentOf(kept.spool, id)).rejects.toThrow("is not in the spool")
+    await kept.spool.record(id, [{ recipient: a, attempt: delivered }])
+  })
+
+  test("who names no message changes nothing", async () => {
+    await using kept = await temporarySpool()
+    const nobody = "nobody" as MessageId
+    const { spool } = kept
+    expect(await Promise.all([spool.hold(nobody, "x"), spool.release(nobody, 1), spool.hurry(nobody, 1)])).toEqual([
+      0, 0, 0,
+    ])
+  })
+})
