@@ -1,19 +1,45 @@
 /** A relay's state as metrics. */
+import type { Instant } from "../clock/clock.ts"
+import { OWN_MAIL } from "../smtp/delivery/target.ts"
 import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
+import type { MailAccounts } from "./mail-accounts.ts"
 import type { Metric } from "./metrics-text.ts"
 
-export async function metricsOf(
-  accounts: Accounts,
-  spool: Spool,
-  friends: readonly string[],
-): Promise<readonly Metric[]> {
-  const usages = await Promise.all(friends.map(async (friend) => ({ friend, ...(await spool.usage(friend)) })))
+export type Measured = {
+  readonly accounts: Accounts
+  readonly mailAccounts: MailAccounts
+  readonly spool: Spool
+  readonly friends: readonly string[]
+  readonly now: Instant
+}
+
+export async function metricsOf({ accounts, mailAccounts, spool, friends, now }: Measured): Promise<readonly Metric[]> {
   return [
     ...connectionMetrics(accounts),
+    ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
+    {
+      name: "waypost_mail_outcomes_total",
+      help: "What came of recipients: delivered, refused or later, and by which fault (waypost explain REASON).",
+      type: "counter",
+      samples: mailAccounts.all().map(({ labels, recipients }) => ({ labels, value: recipients })),
+    },
+  ]
+}
+
+/** Notices of the relay's own stand under the name that no friend can have. */
+async function spoolMetrics(spool: Spool, friends: readonly string[], now: Instant): Promise<readonly Metric[]> {
+  const usages = await Promise.all(
+    friends.map(async (friend) => ({
+      friend,
+      ...(await spool.usage(friend)),
+      oldest: (await spool.oldest(friend)) ?? now,
+    })),
+  )
+  return [
     {
       name: "waypost_spool_messages",
-      help: "Messages waiting for a friend's box.",
+      help: "Messages waiting for a friend's server, held ones too.",
       type: "gauge",
       samples: usages.map(({ friend, messages }) => ({ labels: { friend }, value: messages })),
     },
@@ -22,6 +48,12 @@ export async function metricsOf(
       help: "What they take on disk.",
       type: "gauge",
       samples: usages.map(({ friend, bytes }) => ({ labels: { friend }, value: bytes })),
+    },
+    {
+      name: "waypost_spool_oldest_seconds",
+      help: "How long the oldest of them has been here; 0 if there is none.",
+      type: "gauge",
+      samples: usages.map(({ friend, oldest }) => ({ labels: { friend }, value: Math.max(0, now - oldest) / 1000 })),
     },
   ]
 }

@@ -14,10 +14,11 @@ import { attachedBoxes, type Attached } from "./attached.ts"
 import { boxes, type Boxes } from "./boxes.ts"
 import { openControl } from "./control.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
-import { metricsOf } from "./metrics.ts"
+import { metricsOf, type Measured } from "./metrics.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
 import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
+import { MailAccounts } from "./mail-accounts.ts"
 import { mailQueue } from "./mail-queue.ts"
 
 export type Parts = Doors & {
@@ -37,12 +38,13 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const options = { log: outside.log, perFriendBytesMax: limits.spoolPerFriendBytesMax }
   const spool = closing.adopt(await openSpool(relay.state, options), (opened) => opened.close())
   const accounts = new Accounts()
-  const admin = await adminIfAsked(now, { accounts, spool }, closing)
+  const mailAccounts = new MailAccounts()
+  const admin = await adminIfAsked(now, outside, { accounts, mailAccounts, spool }, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
   const reach = reacher(attached)
   const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
-  const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach })
+  const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach, mailAccounts })
   closing.use(await openControl(relay.state, mailQueue({ spool, delivery, ...outside }), outside.log))
   const web = webPart(now, outside, reach)
   const boxes = boxesPart(now, outside, { tls, attached, delivery })
@@ -59,7 +61,8 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
 
 async function adminIfAsked(
   now: Now,
-  about: { accounts: Accounts; spool: Spool },
+  { clock }: Outside,
+  about: Omit<Measured, "friends" | "now">,
   closing: AsyncDisposableStack,
 ): Promise<Bound | undefined> {
   const asked = now.standing.config.relay.admin
@@ -67,7 +70,7 @@ async function adminIfAsked(
   const friends = (): readonly string[] => now.standing.config.friends.map(({ name }) => name)
   const sources = {
     verdicts: () => now.standing.verdicts,
-    metrics: () => metricsOf(about.accounts, about.spool, friends()),
+    metrics: () => metricsOf({ ...about, friends: friends(), now: clock.now() }),
   }
   const { bound } = closing.use(await openAdmin(asked, sources))
   return { listener: "admin", asked, bound }
@@ -75,10 +78,18 @@ async function adminIfAsked(
 
 type Pem = { readonly key: string; readonly cert: string }
 
+type MailNeeds = {
+  readonly spool: Spool
+  readonly journal: DeliveredJournal
+  readonly tls: Pem
+  readonly reach: Reach
+  readonly mailAccounts: MailAccounts
+}
+
 function mailParts(
   now: Now,
   { clock, log }: Outside,
-  { spool, journal, tls, reach }: { spool: Spool; journal: DeliveredJournal; tls: Pem; reach: Reach },
+  { spool, journal, tls, reach, mailAccounts }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> {
   const {
     relay: { name },
@@ -93,6 +104,7 @@ function mailParts(
     log,
     limits,
     ownAddresses: now.standing.mailAddresses,
+    answered: (friend, answer) => mailAccounts.add(friend, answer),
     dial: (hop, signal) =>
       hop.kind === "box" ? reach.box(hop.friend, hop.service, FROM_THE_RELAY) : dialTcp(hop, signal),
   })

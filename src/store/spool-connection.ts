@@ -118,6 +118,7 @@ function prepare(database: DatabaseSync) {
     firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),
     friends: sql("SELECT name FROM friend WHERE messages > 0"),
     usage: sql("SELECT messages, bytes FROM friend WHERE name = ?"),
+    oldest: sql("SELECT received_at FROM message WHERE friend = ? ORDER BY number LIMIT 1"),
     addUsage: sql(
       `INSERT INTO friend VALUES (?, 1, ?)
        ON CONFLICT DO UPDATE SET messages = messages + 1, bytes = bytes + excluded.bytes`,

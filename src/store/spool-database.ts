@@ -20,7 +20,7 @@ export type DatabaseOptions = {
   readonly fileBytesMax: number | undefined
 }
 
-type Method = keyof typeof WRITES | "due" | "nextDue" | "find" | "list" | "readChunk" | "usage"
+type Method = keyof typeof WRITES | "due" | "nextDue" | "find" | "list" | "readChunk" | "usage" | "oldest"
 export type Call = { [M in Method]: { readonly method: M; readonly args: Parameters<SpoolDatabase[M]> } }[Method]
 /** Content with a buffer of its own, which can be handed to another thread without a copy. */
 export type Piece = Uint8Array<ArrayBuffer>
@@ -171,6 +171,12 @@ export class SpoolDatabase {
     return { messages: Number(row?.["messages"] ?? 0), bytes: Number(row?.["bytes"] ?? 0) }
   }
 
+  /** Asked only where there is something, so that the search ends at the first. */
+  oldest(friend: string): Instant | undefined {
+    if (this.usage(friend).messages === 0) return undefined
+    return Number(this.#open().statements.oldest.get(friend)?.["received_at"])
+  }
+
   close(): void {
     this.#connection?.close()
     this.#connection = undefined
@@ -252,6 +258,8 @@ export class SpoolDatabase {
         return this.readChunk(...call.args)
       case "usage":
         return this.usage(...call.args)
+      case "oldest":
+        return this.oldest(...call.args)
       default:
         return unreachable(call)
     }

@@ -35,6 +35,8 @@ export interface Spool {
   /** Forgets a message; nobody is told. Resolves to how many of its recipients had been waiting or held. */
   remove(id: MessageId): Promise<number>
   usage(friend: string): Promise<{ readonly messages: number; readonly bytes: number }>
+  /** When the first of a friend's messages came that are still here, held ones too; `undefined` if there are none. */
+  oldest(friend: string): Promise<Instant | undefined>
   close(): Promise<void>
 }
 

@@ -120,6 +120,10 @@ class SqliteSpool implements Spool {
     return this.#thread.call("usage", friend)
   }
 
+  oldest(friend: string): Promise<Instant | undefined> {
+    return this.#thread.call("oldest", friend)
+  }
+
   close(): Promise<void> {
     return this.#thread.close()
   }

@@ -71,7 +71,7 @@ export class Lanes {
   /** Gives back what no lane has taken yet. */
   withdraw(ids: ReadonlySet<MessageId>): void {
     for (const destination of this.#destinations.values()) {
-      for (const job of destination.withdraw(ids)) this.#run(this.#settle(job, NOBODY, UNTRIED))
+      for (const job of destination.withdraw(ids)) void this.#run(this.#settle(job, NOBODY, UNTRIED))
     }
   }
 

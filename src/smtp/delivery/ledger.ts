@@ -18,6 +18,13 @@ export type How = Pick<Circumstances, "notBefore" | "tried">
 /** Ours: how long a spool that cannot record is left alone. */
 const RECORD_AGAIN_MS = 5_000
 
+export type LedgerOptions = {
+  readonly dice: Dice
+  readonly journal: DeliveredJournal | undefined
+  /** Told what came of every recipient. */
+  readonly answered: ((friend: string, answer: Answer) => void) | undefined
+}
+
 export class Ledger {
   readonly #spool: Spool
   readonly #clock: Clock
@@ -25,8 +32,10 @@ export class Ledger {
   readonly #dice: Dice
   readonly #teller: Teller
   readonly #journal: DeliveredJournal | undefined
+  readonly #answered: LedgerOptions["answered"]
 
-  constructor(teller: Teller, { dice, journal }: { dice: Dice; journal: DeliveredJournal | undefined }) {
+  constructor(teller: Teller, { dice, journal, answered }: LedgerOptions) {
+    this.#answered = answered
     this.#teller = teller
     this.#journal = journal
     this.#spool = teller.spool
@@ -113,6 +122,7 @@ export class Ledger {
   }
 
   #logAnswer({ id, friend }: KeptMessage, { address }: KeptRecipient, answer: Answer): void {
+    this.#answered?.(friend, answer)
     const fields = { message: id, friend, recipient: address, host: answer.from?.host, tls: answer.from?.tls }
     if (answer.kind === "accepted") this.#log.info("mail-delivered", fields)
     else this.#log.warn(`mail-${answer.kind}`, { ...fields, code: answer.code, why: answer.detail })

@@ -42,6 +42,8 @@ export type DeliveryOptions = {
   readonly ca?: readonly string[]
   /** Everybody unless given. */
   readonly mayTell?: MayTell
+  /** Told what came of every recipient, for counting. */
+  readonly answered?: (friend: FriendName, answer: Answer) => void
 }
 
 export type DeliveryLimits = { readonly connectDeadlineMs: number; readonly mailLifetimeMs: number }
@@ -94,7 +96,7 @@ class Scheduler implements MailDelivery {
     this.#options = options
     this.#alarm = new Alarm(clock)
     const teller = { spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }
-    this.#ledger = new Ledger(teller, { dice, journal })
+    this.#ledger = new Ledger(teller, { dice, journal, answered: options.answered })
     const way = { name, ownAddresses, dial, resolver, clock, dice, ca, connectDeadlineMs: limits.connectDeadlineMs }
     this.#lanes = new Lanes(way, { spool, log, settle: (job, answers, how) => this.#settle(job, answers, how) })
   }
