@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises"
 
 const LOOK_AGAIN_MS = 10
-const GIVE_UP_MS = 20_000
+const GIVE_UP_MS = 45_000
 
 /** Resolves with the first defined, not false answer of `look`; rejects, naming what was hoped for, if it never comes. */
 export async function eventually<Seen>(

@@ -12,8 +12,8 @@ import { printable } from "./reply.ts"
 import { Session, type Transaction } from "./session.ts"
 import { targetKey, type Target } from "./target.ts"
 
-/** Ours: connections open at once, to all destinations. */
-export const LANES_MAX = 100
+/** Ours: connections open at once, to all destinations; many silent ones must not keep the others waiting. */
+export const LANES_MAX = 400
 /** Ours: how long an open connection waits for another message. */
 export const LINGER_MS = 5_000
 /** Ours: a connection is closed after this many, as other mail hosts do. */
