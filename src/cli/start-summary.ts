@@ -7,14 +7,13 @@ import { assessmentText } from "./assessment-text.ts"
 import { coloured } from "./terminal.ts"
 import { textTable } from "./text-table.ts"
 
-export function startSummary(config: Config, { bound, verdicts }: Relay, widthChars: number): string {
+/** `engine`: which one moves the bytes. */
+export function startSummary(config: Config, { bound, verdicts }: Relay, engine: string, widthChars: number): string {
   const listening = bound.map(({ listener, bound: at }) => [listener, endpointText(at)])
   const routes = config.friends.flatMap((friend) => friend.routes.map(describeRoute))
+  const friends = config.friends.map(({ name }) => name).join(", ")
   return [
-    coloured(
-      "title",
-      `${config.relay.name} carries for ${config.friends.map(({ name }) => name).join(", ") || "nobody"}`,
-    ),
+    coloured("title", `${config.relay.name} carries for ${friends || "nobody"}`) + ` (${engine} engine)`,
     textTable(listening, widthChars),
     routes.join("\n"),
     assessmentText({ verdicts, broken: [] }, widthChars),

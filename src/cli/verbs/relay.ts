@@ -30,8 +30,9 @@ export const relay = verb({
     const log = quietUntil(() => summarised, programLog())
     endOnBug(log)
     const config = await loadConfigFile(file)
-    const running = await startRelay(config, { clock: systemClock, log, engine: chooseEngine({ log, wish }) })
-    if (!summarised) say(startSummary(config, running, columns()))
+    const engine = chooseEngine({ log, wish })
+    const running = await startRelay(config, { clock: systemClock, log, engine })
+    if (!summarised) say(startSummary(config, running, engine.kind, columns()))
     summarised = true
     const forget = followFile(file, () => reload(file, running, log))
     await fired(stop)
