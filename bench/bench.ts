@@ -21,6 +21,7 @@ const WORK: readonly Work[] = [
   { id: "new", service: "new", connections: 32 },
   { id: "new-pq", service: "new", connections: 32, hello: "post-quantum" },
   { id: "pong32", service: "pong", connections: 32 },
+  { id: "idle", service: "idle", connections: 5000 },
 ]
 
 export type Measured = {

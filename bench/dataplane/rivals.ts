@@ -2,7 +2,6 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { judgePath } from "../../test/support/installed.ts"
-import type { RelayOptions } from "./relay.ts"
 
 /** What the load's services do, in the order of their ports (enum service in load.c). */
 export const SERVICES = ["down", "new", "pong", "idle", "up"] as const
@@ -128,10 +127,23 @@ ${table.join("\n")}
   return [judgePath("sniproxy"), "-f", "-c", file]
 }
 
-function waypost(ground: Ground, engine: RelayOptions["engine"]): readonly [string, ...string[]] {
-  const routes = Object.fromEntries(services(ground).map(({ name, port }) => [name, port]))
-  const options: RelayOptions = { engine, threads: ground.threads, port: ground.port, routes }
-  return [process.execPath, join(import.meta.dirname, "relay.ts"), JSON.stringify(options)]
+function waypost(ground: Ground, engine: "native" | "javascript"): readonly [string, ...string[]] {
+  const friends = services(ground).map(
+    ({ name, port }) =>
+      `  ${name.split(".")[0]}: { domains: [${name}], routes: { https: { mode: dedicated, to: "127.0.0.1:${port}" } } }`,
+  )
+  const file = written(
+    ground,
+    "yaml",
+    `relay: { name: relay.bench.example, state: ./state-${ground.port} }
+listeners:
+  https: { bind: ["127.0.0.1:${ground.port}"], protocol: tls }
+limits: { connections-max: 20000, connections-per-source-max: 20000, connections-per-friend-max: 20000, idle-deadline: 1h }
+friends:
+${friends.join("\n")}
+`,
+  )
+  return [process.execPath, join(import.meta.dirname, "relay.ts"), engine, String(ground.threads), file]
 }
 
 function written({ folder, port }: Ground, ending: string, text: string): string {
