@@ -16,7 +16,9 @@ const engine = chooseEngine({ log: silentLog, wish, threads: Number(threads) })
 if (engine.kind !== wish) throw new Error("the native engine is not built: npm run native")
 const relay = await startRelay(config(), { clock: systemClock, log: silentLog, engine })
 let reloaded = Promise.resolve()
-process.on("SIGHUP", () => (reloaded = reloaded.then(() => relay.reload(config()))))
+process.on("SIGHUP", () => {
+  reloaded = reloaded.then(() => relay.reload(config()))
+})
 process.once("SIGTERM", () => void relay.stop(0).then(() => process.exit(0)))
 console.log("ready")
 

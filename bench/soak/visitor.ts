@@ -87,7 +87,10 @@ function faultOf(manner: Manner, told: Told, expected: Expected, failure: string
       return undefined
     case "service-resets":
       return failure === "ECONNRESET" || failure === "EPIPE" ? undefined : `heard ${failure ?? "FIN"}, not a reset`
-    default:
+    case "service-first":
+    case "finishes-first":
+    case "drips":
+    case "stalls":
       if (failure) return `ended with ${failure} after ${expected.heardBytes} of ${told.bytesDown} bytes`
       return expected.heardBytes === told.bytesDown
         ? undefined
