@@ -1,10 +1,9 @@
 /** Where relayed mail ends: Postfix's smtp-sink, which counts and keeps nothing. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { connect } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { judgePath } from "../../test/support/installed.ts"
-import { freePort } from "../../test/support/program.ts"
+import { accepts, freePort } from "../../test/support/program.ts"
 
 export type Sink = { readonly port: number; received(): number; stop(): Promise<void> }
 
@@ -33,14 +32,5 @@ export async function startSink(): Promise<Sink> {
 
 /** Resolves when something accepts connections there. */
 export async function waitForPort(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect(port, "127.0.0.1")
-    const connected = await once(socket, "connect").then(
-      () => true,
-      () => false,
-    )
-    socket.destroy()
-    if (connected) return
-    await sleep(50)
-  }
+  while (!(await accepts(port))) await sleep(50)
 }

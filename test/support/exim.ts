@@ -6,12 +6,11 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
-import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { judgePath } from "./installed.ts"
-import { freePort } from "./program.ts"
+import { accepts, freePort } from "./program.ts"
 
 export type Exim = AsyncDisposable & {
   readonly port: number
@@ -149,16 +148,4 @@ function mailsIn(file: string): readonly string[] {
 async function logOf(folder: string): Promise<string> {
   const logs = ["mainlog", "paniclog", "rejectlog"].map((name) => readFile(join(folder, name), "utf8").catch(() => ""))
   return (await Promise.all(logs)).join("")
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1")
-  try {
-    await once(socket, "connect")
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }
