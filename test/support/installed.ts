@@ -24,7 +24,7 @@ export const PACKAGES = {
   sshd: "openssh-server",
   sslscan: "sslscan",
   strace: "strace",
-  swaks: "swaks",
+  swaks: "swaks libnet-ssleay-perl",
   unbound: "unbound",
 } as const
 
