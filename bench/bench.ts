@@ -2,74 +2,113 @@
  * `npm run bench`: how much processor time and memory it costs to carry bytes and connections, for Waypost's engines and
  * for the relays that people use for this today. Everything is up at the same time, and each round runs every piece of
  * work through every relay in turn, in a new order; what counts is the ratio within a round, for which the machine need
- * not be idle. `--quick`: short and coarse. `--rounds 4`, `--only native,haproxy-best`, `--work down8,new`, `--json FILE`.
+ * not be idle. Writes docs/performance.md and its plots, unless it is asked for less than all of it:
+ *
+ *     npm run bench -- [--rounds 4] [--quick] [--only native,haproxy-best] [--work down8,new] [--json]
+ *
+ * `--quick`: one round, short and coarse. `--json`: every run and every line, instead of the page. Progress on stderr.
  */
-import { writeFileSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { Arena, type Contender, type Sample, type Timing, type Work } from "./dataplane/arena.ts"
+import { Arena, type Contender, type Timing } from "./dataplane/arena.ts"
+import { Figures } from "./dataplane/figures.ts"
+import { linesOf } from "./dataplane/lines.ts"
+import { load, machine } from "./dataplane/machine.ts"
 import { enterNamespace } from "./dataplane/namespace.ts"
-import { rivals } from "./dataplane/rivals.ts"
-
-const WORK: readonly Work[] = [
-  { id: "down1", service: "down", connections: 1 },
-  { id: "down8", service: "down", connections: 8 },
-  { id: "down64", service: "down", connections: 64 },
-  { id: "up1", service: "up", connections: 1 },
-  { id: "up8", service: "up", connections: 8 },
-  { id: "up64", service: "up", connections: 64 },
-  { id: "new", service: "new", connections: 32 },
-  { id: "new-pq", service: "new", connections: 32, hello: "post-quantum" },
-  { id: "pong32", service: "pong", connections: 32 },
-  { id: "idle", service: "idle", connections: 5000 },
-]
-
-export type Measured = {
-  readonly round: number
-  readonly work: string
-  readonly relay: string
-  readonly sample: Sample
-}
+import { performancePage, performancePlots, type Run } from "./dataplane/page.ts"
+import { rivals, type Rival } from "./dataplane/rivals.ts"
+import { BULK, CONNECTIONS, IDLE, TWO_CORES, type Measured, type Work } from "./dataplane/work.ts"
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "4" },
+    rounds: { type: "string" },
     only: { type: "string" },
     work: { type: "string" },
     quick: { type: "boolean", default: false },
-    json: { type: "string" },
+    json: { type: "boolean", default: false },
   },
 })
 enterNamespace()
-const timing: Timing = values.quick ? { warmMs: 200, runMs: 400 } : { warmMs: 400, runMs: 1500 }
-const works = WORK.filter(({ id }) => values.work?.split(",").includes(id) ?? true)
+const DOCS = join(import.meta.dirname, "..", "docs")
+/** Who is compared on one core and on two. */
+const ON_TWO_CORES = ["native", "haproxy-best"]
+/** Each with a relay started for it. */
+const IDLE_ROUNDS = 3
+const timing: Timing = values.quick ? { warmMs: 200, runMs: 400 } : { warmMs: 300, runMs: 1200 }
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 4))
 const asked = rivals.filter(({ id }) => values.only?.split(",").includes(id) ?? true)
-const rounds = Number(values.rounds)
-
-await using arena = new Arena(1, availableParallelism())
-await arena.open()
-const contenders: Contender[] = [arena.direct]
-for (const rival of asked) contenders.push(await arena.start(rival))
-warmUp(contenders)
+const begun = performance.now()
+const loadBefore = load()
 const measured: Measured[] = []
-for (let round = 0; round < rounds; round++) {
-  for (const work of works) {
-    for (const contender of shuffled(contenders)) {
-      const sample = arena.run(work, contender, timing)
-      measured.push({ round, work: work.id, relay: contender.id, sample })
+
+await using arena = new Arena(availableParallelism())
+await arena.open()
+await inTurns()
+await idle(values.quick ? 1 : IDLE_ROUNDS)
+await onTwoCores()
+publish(new Figures(measured))
+
+async function inTurns(): Promise<void> {
+  const contenders = [arena.direct, ...(await startAll(asked))]
+  for (let round = 0; round < rounds; round++) {
+    for (const work of wanted([...BULK, ...CONNECTIONS])) {
+      progress(`round ${round + 1} of ${rounds}: ${work.id}`)
+      for (const contender of shuffled(contenders)) take(round, work, contender)
+    }
+  }
+  for (const contender of contenders) await contender.stop()
+}
+
+/** Of a relay that has done nothing but warm up: what one has freed it might use again without asking for more. */
+async function idle(times: number): Promise<void> {
+  for (let round = 0; round < times; round++) {
+    for (const work of wanted([IDLE])) {
+      for (const rival of shuffled(asked)) {
+        progress(`idle connections, round ${round + 1} of ${times}: ${rival.name}`)
+        const [contender] = await startAll([rival])
+        if (contender) take(round, work, contender)
+        await contender?.stop()
+      }
     }
   }
 }
-if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(measured))
-print(measured)
 
-/** Programs that compile as they run are measured when they have done so. */
-function warmUp(all: readonly Contender[]): void {
-  for (const contender of all) {
-    for (const service of ["down", "new"] as const) {
-      arena.run({ id: "warm-up", service, connections: 8 }, contender, { warmMs: 0, runMs: 700 })
+async function onTwoCores(): Promise<void> {
+  const works = wanted(TWO_CORES)
+  if (works.length === 0 || availableParallelism() < 2) return
+  const both = asked.filter(({ id }) => ON_TWO_CORES.includes(id))
+  const contenders = [...(await startAll(both)), ...(await startAll(both, 2))]
+  for (let round = 0; round < rounds; round++) {
+    for (const work of works) {
+      progress(`two cores, round ${round + 1} of ${rounds}: ${work.id}`)
+      for (const contender of shuffled(contenders)) take(round, work, contender, true)
     }
   }
+  for (const contender of contenders) await contender.stop()
+}
+
+/** Programs that compile as they run are measured when they have done so. */
+async function startAll(all: readonly Rival[], cores = 1): Promise<readonly Contender[]> {
+  const contenders: Contender[] = []
+  for (const rival of all) contenders.push(await arena.start(rival, cores))
+  for (const contender of contenders) {
+    for (const service of ["down", "new"] as const) {
+      const work = { id: "warm-up", name: "", service, connections: 8 }
+      arena.run(work, contender, { warmMs: 0, runMs: values.quick ? 300 : 700 })
+    }
+  }
+  return contenders
+}
+
+function take(round: number, work: Work, contender: Contender, everywhere = false): void {
+  const sample = arena.run(work, contender, timing, everywhere)
+  measured.push({ round, work: work.id, relay: contender.id, sample })
+}
+
+function wanted(works: readonly Work[]): readonly Work[] {
+  return works.filter(({ id }) => values.work?.split(",").includes(id) ?? true)
 }
 
 function shuffled<Item>(items: readonly Item[]): readonly Item[] {
@@ -79,35 +118,28 @@ function shuffled<Item>(items: readonly Item[]): readonly Item[] {
     .map(({ item }) => item)
 }
 
-function print(all: readonly Measured[]): void {
-  for (const work of works) {
-    console.log(`\n## ${work.id}`)
-    for (const { id, name } of contenders) {
-      const runs = all.filter((each) => each.work === work.id && each.relay === id)
-      const cost = runs.map(({ sample }) => costOf(work, sample))
-      const base = (round: number): number => {
-        const found = all.find((each) => each.work === work.id && each.relay === "haproxy-best" && each.round === round)
-        return found ? costOf(work, found.sample) : NaN
-      }
-      const ratio = median(runs.map(({ round, sample }) => costOf(work, sample) / base(round)))
-      const rate = median(
-        runs.map(({ sample }) => (sample.gigabytes > 0.2 ? sample.gigabytes : sample.done) / sample.seconds),
-      )
-      const p99 = median(runs.map(({ sample }) => sample.p99Us))
-      const errors = runs.reduce((sum, { sample }) => sum + sample.errors, 0)
-      console.log(
-        `${name.padEnd(22)} cost ${median(cost).toFixed(4).padStart(9)}  x${ratio.toFixed(2)}  rate ${rate.toFixed(2).padStart(10)}  p99 ${p99.toFixed(0).padStart(6)}  errors ${errors}`,
-      )
-    }
+function publish(figures: Figures): void {
+  if (values.json) return console.log(JSON.stringify({ machine: machine(), lines: linesOf(figures), measured }))
+  const run: Run = {
+    figures,
+    relays: [arena.direct, ...asked],
+    machine: machine(),
+    command: ["npm run bench", ...(values.rounds ? [`-- --rounds ${rounds}`] : [])].join(" "),
+    rounds,
+    seconds: (performance.now() - begun) / 1000,
+    ...timing,
+    day: new Date().toISOString().slice(0, 10),
+    load: [loadBefore, load()],
   }
+  const page = performancePage(run)
+  console.log(page)
+  if (values.quick || values.only !== undefined || values.work !== undefined) return
+  writeFileSync(join(DOCS, "performance.md"), page)
+  mkdirSync(join(DOCS, "performance"), { recursive: true })
+  for (const [name, plot] of performancePlots(run)) writeFileSync(join(DOCS, "performance", name), plot)
 }
 
-function costOf(work: Work, sample: Sample): number {
-  const bulk = work.service === "down" || work.service === "up"
-  return bulk ? sample.cpuSeconds / sample.gigabytes : (sample.cpuSeconds / sample.done) * 1e6
-}
-
-function median(values_: readonly number[]): number {
-  const sorted = values_.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN
+function progress(what: string): void {
+  const seconds = Math.round((performance.now() - begun) / 1000)
+  console.error(`${String(seconds).padStart(4)} s  ${what}`)
 }

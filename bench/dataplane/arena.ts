@@ -6,33 +6,20 @@ import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { helloFor, type HelloKind } from "./hello.ts"
-import { serverName, SERVICES, type Rival, type Service } from "./rivals.ts"
-
-export type Work = {
-  readonly id: string
-  readonly service: Service
-  /** Connections at a time. */
-  readonly connections: number
-  readonly hello?: HelloKind
-}
-
-/** What load.c prints; `bytesPerConnection` for idle ones, the percentiles for `new` and `pong`. */
-export type Sample = {
-  readonly seconds: number
-  readonly cpuSeconds: number
-  readonly gigabytes: number
-  readonly done: number
-  readonly errors: number
-  readonly p50Us: number
-  readonly p99Us: number
-  readonly bytesPerConnection: number
-}
+import { helloFor } from "./hello.ts"
+import { serverName, SERVICES, type Rival } from "./rivals.ts"
+import type { Sample, Work } from "./work.ts"
 
 export type Timing = { readonly warmMs: number; readonly runMs: number }
 
 /** A relay that runs. `direct` is none: the load goes straight to the services. */
-export type Contender = { readonly id: string; readonly name: string; readonly port: number; pids(): readonly number[] }
+export type Contender = {
+  readonly id: string
+  readonly name: string
+  readonly port: number
+  readonly pids: () => readonly number[]
+  readonly stop: () => Promise<void>
+}
 
 const SERVICES_PORT = 7100
 const FIRST_RELAY_PORT = 7001
@@ -42,56 +29,55 @@ const LOAD_PATIENCE_MS = 40_000
 
 export class Arena implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "waypost-bench-"))
-  readonly #relayCores: string
-  readonly #loadCore: string
-  readonly #threads: number
+  readonly #cores: number
   readonly #children: ChildProcess[] = []
+  #services: ChildProcess | undefined
   #nextPort = FIRST_RELAY_PORT
 
-  /** The relays share `relayCores` cores from 0 on, the load has the last one. */
-  constructor(relayCores: number, cores: number) {
-    this.#threads = relayCores
-    this.#relayCores = relayCores === 1 ? "0" : `0-${relayCores - 1}`
-    this.#loadCore = String(cores - 1)
+  /** Relays run from core 0 on; services and visitors have the last one. */
+  constructor(cores: number) {
+    this.#cores = cores
   }
 
   async open(): Promise<void> {
     execFileSync("cc", ["-std=gnu11", "-O2", "-o", this.#file("load"), join(import.meta.dirname, "load.c")])
-    const services = this.#spawn(this.#loadCore, [this.#file("load"), "serve", String(SERVICES_PORT)])
-    await accepts(SERVICES_PORT, services)
+    this.#services = this.#spawn(this.#lastCore, [this.#file("load"), "serve", String(SERVICES_PORT)])
+    await accepts(SERVICES_PORT, this.#services)
   }
 
-  async start(rival: Rival): Promise<Contender> {
+  /** With a thread for each of `cores` cores. */
+  async start(rival: Rival, cores = 1): Promise<Contender> {
     const port = this.#nextPort++
-    const ground = { folder: this.#folder, port, servicesPort: SERVICES_PORT, threads: this.#threads }
-    const child = this.#spawn(this.#relayCores, rival.command(ground))
+    const ground = { folder: this.#folder, port, servicesPort: SERVICES_PORT, threads: cores }
+    const child = this.#spawn(cores === 1 ? "0" : `0-${cores - 1}`, rival.command(ground))
     await accepts(port, child)
-    return { id: rival.id, name: rival.name, port, pids: () => tree(child.pid ?? 0) }
+    return {
+      id: cores === 1 ? rival.id : `${rival.id}-${cores}`,
+      name: rival.name,
+      port,
+      pids: () => tree(child.pid ?? 0),
+      stop: () => ended(child),
+    }
   }
 
-  async stop(contender: Contender): Promise<void> {
-    const child = this.#children.find(({ pid }) => pid === contender.pids()[0])
-    if (child) await ended(child)
-  }
-
-  /** The services without a relay; their processor time is not measured. */
+  /** The services without a relay: what they need themselves. */
   get direct(): Contender {
-    return { id: "direct", name: "no relay", port: SERVICES_PORT, pids: () => [] }
+    const services = this.#services
+    const pids = (): readonly number[] => (services ? tree(services.pid ?? 0) : [])
+    return { id: "direct", name: "no relay", port: SERVICES_PORT, pids, stop: () => Promise.resolve() }
   }
 
-  run(work: Work, contender: Contender, { warmMs, runMs }: Timing): Sample {
+  /** `everywhere`: the visitors may use every core. */
+  run(work: Work, contender: Contender, { warmMs, runMs }: Timing, everywhere = false): Sample {
     const offset = contender.id === "direct" ? SERVICES.indexOf(work.service) : 0
     const hello = this.#hello(work)
     const timing = [work.connections, warmMs, runMs].map(String)
     const load = [this.#file("load"), work.service, String(contender.port + offset), hello, ...timing]
-    const { stdout, stderr, status } = spawnSync(
-      "taskset",
-      ["-c", this.#loadCore, ...load, contender.pids().join(",")],
-      {
-        encoding: "utf8",
-        timeout: warmMs + runMs + LOAD_PATIENCE_MS,
-      },
-    )
+    const cores = everywhere ? `0-${this.#cores - 1}` : this.#lastCore
+    const { stdout, stderr, status } = spawnSync("taskset", ["-c", cores, ...load, contender.pids().join(",")], {
+      encoding: "utf8",
+      timeout: warmMs + runMs + LOAD_PATIENCE_MS,
+    })
     if (status !== 0) throw new Error(`${work.id} through ${contender.name}: ${stderr}`)
     return JSON.parse(stdout) as Sample // load.c prints this and nothing else
   }
@@ -99,6 +85,10 @@ export class Arena implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) await ended(child)
     rmSync(this.#folder, { recursive: true })
+  }
+
+  get #lastCore(): string {
+    return String(this.#cores - 1)
   }
 
   #hello({ service, hello = "standard" }: Work): string {
