@@ -7,6 +7,7 @@ import * as z from "zod"
 import { endpoint, socketAddress } from "../names/endpoint.ts"
 import { hostname, hostPattern } from "../names/hostname.ts"
 import { cidr, ipAddress } from "../names/ip-address.ts"
+import type { PinnedKeys } from "../route/route.ts"
 import { durationMs, sizeBytes } from "./units.ts"
 
 /** Names of friends and listeners: they stand in logs, in metrics and in file names. */
@@ -16,6 +17,9 @@ export const NAME_RIGHT = "lower-case letters, digits and hyphens, at most 63, a
 /** `setTimeout` takes at most 2^31 - 1 ms and fires at once beyond. */
 const DEADLINE_MS_MAX = 24 * 86_400_000
 const LIFETIME_MS_MAX = 365 * 86_400_000
+
+const PIN_RIGHT = "pin:sha256: and the 64 hexadecimal digits of the key's digest, as in its TLSA record 3 1 1"
+const TLS_RIGHT = `peer on smtp: TLS to the friend's server: opportunistic, encrypt, verify, or ${PIN_RIGHT}`
 
 const socketAddressText = leaf(
   socketAddress,
@@ -93,8 +97,8 @@ export const routeSchema = z
       .meta({ description: "peer on smtp: who may be written to, as in [dave, info]; without it everybody" })
       .optional(),
     tls: z
-      .enum(["opportunistic", "encrypt", "verify"])
-      .meta({ description: "peer on smtp: TLS to the friend's server: opportunistic, encrypt or verify" })
+      .union([z.enum(["opportunistic", "encrypt", "verify"]), leaf(pinnedKeys, "a pinned key", PIN_RIGHT)])
+      .meta({ description: TLS_RIGHT })
       .optional(),
     cache: z.boolean().meta({ description: "peer on http: true keeps pages that may be shared (RFC 9111)" }).optional(),
   })
@@ -194,6 +198,13 @@ function within(amount: number | undefined, max: number): number | undefined {
 
 export function folder(text: string): string | undefined {
   return text.length > 0 && !/^[a-z]+:\/\//i.test(text) ? text : undefined
+}
+
+/** `pin:sha256:…`, or several such digests with commas between them while a key is being changed. */
+function pinnedKeys(text: string): PinnedKeys | undefined {
+  if (!/^pin:sha256:[0-9a-f]{64}(?:,sha256:[0-9a-f]{64})*$/i.test(text)) return undefined
+  const [first = "", ...more] = Array.from(text.matchAll(/[0-9a-f]{64}/gi), ([digest]) => digest.toLowerCase())
+  return { spkiSha256: [first, ...more] }
 }
 
 /** RFC 5321 §4.1.2 dot-string; case does not matter here, since a friend rarely has two people who differ by it. */

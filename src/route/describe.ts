@@ -1,7 +1,7 @@
 /** A route in one line, for logs, tables and faults: what leads to it, how it is carried, where it goes. Claims nothing. */
 import { endpointText } from "../names/endpoint.ts"
 import { patternText, type HostPattern } from "../names/hostname.ts"
-import { routeName, type Backend, type Carry, type Match, type Route } from "./route.ts"
+import { routeName, type Backend, type Carry, type Match, type NextHopTls, type Route } from "./route.ts"
 
 /** `alice/https: dedicated by SNI alice.example, *.alice.example → 10.0.0.5:443 with PROXY v2`. */
 export function describeRoute(route: Route): string {
@@ -40,7 +40,14 @@ function names(patterns: readonly HostPattern[]): string {
   return patterns.map(patternText).join(", ")
 }
 
+/** Nothing for what needs no key and no DNS: opportunistic TLS. */
+function tlsText(tls: NextHopTls): string {
+  if (typeof tls !== "string") return " with TLS by a pinned key"
+  return tls === "opportunistic" ? "" : ` with TLS: ${tls}`
+}
+
 function carryText(carry: Carry): string {
-  if (carry.mode === "peer") return carry.as === "web" && carry.cache ? " with a shared cache" : ""
+  if (carry.mode === "peer" && carry.as === "mail") return tlsText(carry.tls)
+  if (carry.mode === "peer") return carry.cache ? " with a shared cache" : ""
   return carry.proxy === "none" ? "" : ` with PROXY ${carry.proxy}`
 }

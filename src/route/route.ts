@@ -49,8 +49,20 @@ export type Otherwise = "refuse" | "peer"
 export type Recipients =
   { readonly kind: "any" } | { readonly kind: "listed"; readonly localParts: ReadonlySet<string> } // lower case
 
-/** TLS towards the friend's own mail server. */
-export type NextHopTls = "opportunistic" | "encrypt" | "verify"
+/**
+ * TLS towards the friend's own mail server. `opportunistic`: where offered, whoever it is. `encrypt`: always, whoever it
+ * is. `verify`: a certificate of a trusted authority for the name. `published`: what the domain says itself, by DANE or
+ * else MTA-STS. `dane-only`: no mail without DANE. Pinned: nobody else's key.
+ */
+export type NextHopTls = "opportunistic" | "encrypt" | "verify" | "published" | "dane-only" | PinnedKeys
+
+/** SHA-256 of the server's SubjectPublicKeyInfo, in hexadecimal, as in a TLSA record 3 1 1. Any one of them. */
+export type PinnedKeys = { readonly spkiSha256: readonly [string, ...string[]] }
+
+/** As it stands in the configuration. */
+export function nextHopTlsText(tls: NextHopTls): string {
+  return typeof tls === "string" ? tls : `pin:${tls.spkiSha256.map((digest) => `sha256:${digest}`).join(",")}`
+}
 
 export type Backend =
   | { readonly kind: "tcp"; readonly to: readonly [Endpoint, ...Endpoint[]] } // tried in this order

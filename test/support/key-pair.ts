@@ -1,6 +1,6 @@
 /** A self-signed certificate for a test, made with @peculiar/x509: nothing is read from disk. */
 import "reflect-metadata"
-import { webcrypto } from "node:crypto"
+import { createHash, webcrypto, X509Certificate } from "node:crypto"
 import * as x509 from "@peculiar/x509"
 
 export type KeyPair = { readonly key: string; readonly cert: string }
@@ -22,4 +22,10 @@ export async function keyPair(...names: readonly [string, ...string[]]): Promise
     key: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
     cert: certificate.toString("pem"),
   }
+}
+
+/** What a pin, and a TLSA record 3 1 1, say of its key. */
+export function spkiSha256({ cert }: KeyPair): string {
+  const spki = new X509Certificate(cert).publicKey.export({ type: "spki", format: "der" })
+  return createHash("sha256").update(spki).digest("hex")
 }

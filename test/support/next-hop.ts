@@ -54,7 +54,7 @@ export type NextHop = AsyncDisposable & {
 
 const EXTENSIONS = ["PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 52428800", "ENHANCEDSTATUSCODES"]
 
-export async function nextHop(script: NextHopScript = {}, port = 0): Promise<NextHop> {
+export async function nextHop(script: NextHopScript = {}, port = 0, address = "127.0.0.1"): Promise<NextHop> {
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
@@ -77,7 +77,7 @@ export async function nextHop(script: NextHopScript = {}, port = 0): Promise<Nex
       await once(server, "close")
     },
   }
-  server.listen(port, "127.0.0.1")
+  server.listen(port, address)
   await once(server, "listening")
   hop.port = (server.address() as AddressInfo).port
   return hop

@@ -1,6 +1,7 @@
 /** What an attempt came to for one recipient, before anything is decided about retry, expiry or notices. */
 import { kindOf, type FaultCode } from "../../faults/faults.ts"
 import type { Hostname } from "../../names/hostname.ts"
+import type { Proof } from "../trust/demand.ts"
 import { readReply, replyText, type Reply } from "./reply.ts"
 
 export type Answer =
@@ -27,6 +28,8 @@ export type HopFacts = {
   readonly name: Hostname | undefined
   /** TLS version and cipher; `undefined` for plain text. */
   readonly tls: string | undefined
+  /** How we know whom that TLS is with; `undefined` where it may be anybody. */
+  readonly proof: Proof
   /** The next hop takes over notices (RFC 3461). */
   readonly dsn: boolean
 }

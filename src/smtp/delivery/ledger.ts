@@ -123,7 +123,14 @@ export class Ledger {
 
   #logAnswer({ id, friend }: KeptMessage, { address }: KeptRecipient, answer: Answer): void {
     this.#answered?.(friend, answer)
-    const fields = { message: id, friend, recipient: address, host: answer.from?.host, tls: answer.from?.tls }
+    const fields = {
+      message: id,
+      friend,
+      recipient: address,
+      host: answer.from?.host,
+      tls: answer.from?.tls,
+      proof: answer.from?.proof,
+    }
     if (answer.kind === "accepted") this.#log.info("mail-delivered", fields)
     else this.#log.warn(`mail-${answer.kind}`, { ...fields, code: answer.code, why: answer.detail })
   }

@@ -9,6 +9,7 @@ import type { Dice } from "./back-off.ts"
 import { endsHere, type Dial } from "./dial.ts"
 import { mxHops, type MxRecords, type MxResolver } from "./mx.ts"
 import { printable } from "./reply.ts"
+import { proofOf, shownBy, tlsOptionsFor, unproven, upgradeFor, type Demand } from "../trust/demand.ts"
 import { openSession, Session, type NotOpened } from "./session.ts"
 import { hopText, type Hop, type Target } from "./target.ts"
 
@@ -54,14 +55,20 @@ type SignalledWay = Way & { readonly signal: AbortSignal }
 
 /** RFC 7435: opportunistic TLS that fails is followed by plain text, because it promised nobody anything. */
 async function openHop(hop: Hop, asked: NextHopTls, way: SignalledWay): Promise<Session | NotOpened> {
-  // A box's tunnel is TLS already, with a pinned key: what a certificate behind it says adds nothing.
-  const tls = hop.kind === "box" ? "opportunistic" : asked
-  const opened = await openWith(hop, tls, way)
-  const again = tls === "opportunistic" && !(opened instanceof Session) && opened.tls && !way.signal.aborted
-  return again ? openWith(hop, "plain", way) : opened
+  const demand = demandOf(hop, asked)
+  const opened = await openWith(hop, demand, way)
+  const again = demand.kind === "opportunistic" && !(opened instanceof Session) && opened.tls && !way.signal.aborted
+  return again ? openWith(hop, { kind: "plain" }, way) : opened
 }
 
-async function openWith(hop: Hop, tls: NextHopTls | "plain", way: SignalledWay): Promise<Session | NotOpened> {
+function demandOf(hop: Hop, asked: NextHopTls): Demand {
+  if (typeof asked !== "string") return { kind: "pinned", spkiSha256: asked.spkiSha256 }
+  // A box's tunnel is TLS already, with a pinned key: what a certificate behind it says adds nothing.
+  if (hop.kind === "box" || asked === "opportunistic") return { kind: "opportunistic" }
+  return asked === "encrypt" ? { kind: "encrypted" } : { kind: "certified", by: "verify" }
+}
+
+async function openWith(hop: Hop, demand: Demand, way: SignalledWay): Promise<Session | NotOpened> {
   const connection = await dialled(hop, way)
   if ("code" in connection) return connection
   if (endsHere(connection, way.ownAddresses)) {
@@ -74,12 +81,10 @@ async function openWith(hop: Hop, tls: NextHopTls | "plain", way: SignalledWay):
     signal: way.signal,
     host: hopText(hop),
     peerName: hop.kind === "tcp" ? hop.to.host : undefined,
-    tls: tls === "plain" ? "plain" : tls === "opportunistic" ? "if-offered" : "required",
-    tlsOptions: {
-      rejectUnauthorized: tls === "verify",
-      minVersion: "TLSv1.2", // RFC 8996
-      ...(way.ca && { ca: [...way.ca] }),
-    },
+    tls: upgradeFor(demand),
+    tlsOptions: tlsOptionsFor(demand, way.ca),
+    unproven: (socket) => unproven(demand, shownBy(socket), way.clock.now()),
+    proof: proofOf(demand),
   })
 }
 

@@ -11,6 +11,7 @@ import { Alarm } from "./alarm.ts"
 import { accepted, answerOf, failed, type Answer, type HopFacts } from "./answer.ts"
 import { mailParameters, obstacle, recipientParameters } from "./parameters.ts"
 import { printable } from "./reply.ts"
+import type { Proof } from "../trust/demand.ts"
 import { OWN_NAME, SmtpClient, type ClientOptions } from "./smtp-client.ts"
 
 /** Ours: greeting, EHLO and TLS together; RFC 5321 §4.5.3.2.1 asks for 5 minutes for the greeting. */
@@ -40,6 +41,8 @@ export type Letter = {
 export type SessionOptions = Omit<ClientOptions, "socket"> & {
   /** The next hop's name in logs. */
   readonly host: string
+  /** What TLS proves once it is there. */
+  readonly proof?: Proof
   readonly clock: Clock
   /** Ends the attempt to open a session; an open one has `close`. */
   readonly signal: AbortSignal
@@ -100,12 +103,12 @@ export class Session {
   #end: (ending: Ending) => void = () => {}
   #broken = false
 
-  constructor(client: SmtpClient, socket: Duplex, { host, clock }: SessionOptions) {
+  constructor(client: SmtpClient, socket: Duplex, { host, clock, proof }: SessionOptions) {
     this.#client = client
     this.#socket = socket
     this.#step = new Alarm(clock)
     this.#whole = new Alarm(clock)
-    this.facts = { host, name: client.greeter, tls: tlsOf(client), dsn: client.features.has("DSN") }
+    this.facts = { host, name: client.greeter, tls: tlsOf(client), proof, dsn: client.features.has("DSN") }
     client.on("error", (error: SmtpError) => this.#end({ error }))
     // Some of nodemailer's ways out tell nobody; those that do are quicker than this.
     client.on("end", () => setImmediate(() => this.#end({ error: new Error("the connection ended") })))

@@ -4,7 +4,7 @@
  * It reaches into members that are not promised: the version is pinned, and each member has a contract test.
  */
 import type { Duplex } from "node:stream"
-import type { ConnectionOptions } from "node:tls"
+import { TLSSocket, type ConnectionOptions } from "node:tls"
 import SMTPConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
@@ -19,6 +19,7 @@ interface Inner extends SMTPConnection {
   _actionDATA(reply: string, done: Done): void
   _getDsnRcptToArgs(): string
   _sendCommand(line: string, logged?: string): void
+  _upgradeConnection(done: (error: Error | null, secured?: boolean) => void): void
   _envelope: false | { readonly mailError?: Refused; readonly rejectedErrors?: readonly Refused[] }
   _recipientQueue: readonly string[]
   _supportedExtensions: string[]
@@ -39,6 +40,8 @@ export type ClientOptions = {
   readonly peerName: Hostname | IpAddress | undefined
   readonly tls: "plain" | "if-offered" | "required"
   readonly tlsOptions: ConnectionOptions
+  /** Asked once TLS is there, before anything is said over it: what is wrong with whom it is with. */
+  readonly unproven?: (socket: TLSSocket) => string | undefined
 }
 
 /** What goes beside the envelope that nodemailer knows. */
@@ -66,8 +69,9 @@ export class SmtpClient extends Base {
   /** What the next hop calls itself in its greeting. */
   greeter: Hostname | undefined
   readonly #ownName: Hostname
+  readonly #unproven: ClientOptions["unproven"]
 
-  constructor({ socket, name, peerName, tls, tlsOptions }: ClientOptions) {
+  constructor({ socket, name, peerName, tls, tlsOptions, unproven }: ClientOptions) {
     super({
       // A stream of a tunnel has all that nodemailer asks of a socket: events, write, cork, end, destroy, setTimeout.
       connection: socket as NonNullable<SMTPConnectionOptions["connection"]>,
@@ -85,6 +89,7 @@ export class SmtpClient extends Base {
       maxResponseSize: REPLY_BYTES_MAX,
     })
     this.#ownName = name
+    this.#unproven = unproven
   }
 
   /** What MAIL was refused with in the running or last transaction; `undefined` if it was not. */
@@ -112,6 +117,14 @@ export class SmtpClient extends Base {
     if (this.greeter !== this.#ownName) return super._actionGreeting(reply)
     this.emit("error", Object.assign(new Error(`it greets as ${this.greeter}`), { code: OWN_NAME }))
     this.close()
+  }
+
+  override _upgradeConnection(done: (error: Error | null, secured?: boolean) => void): void {
+    super._upgradeConnection((error, secured) => {
+      const socket = this._socket
+      const wrong = error || !(socket instanceof TLSSocket) ? undefined : this.#unproven?.(socket)
+      done(wrong === undefined ? error : new Error(wrong), secured)
+    })
   }
 
   override _parseEhloExtensions(reply: string): void {

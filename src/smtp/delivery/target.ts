@@ -1,7 +1,7 @@
 /** Where a recipient's mail goes next: along the friend's route, or, for our own notices alone, by MX. */
 import { endpointText, type Endpoint } from "../../names/endpoint.ts"
 import { hostname, type Hostname } from "../../names/hostname.ts"
-import { routeName, type FriendName, type NextHopTls, type Route } from "../../route/route.ts"
+import { nextHopTlsText, routeName, type FriendName, type NextHopTls, type Route } from "../../route/route.ts"
 import { failed, type Answer } from "./answer.ts"
 
 /**
@@ -39,7 +39,7 @@ export function targetOf(friend: FriendName, address: string, routeOf: RouteOf):
 /** Equal for everything that shares connections, concurrency and back-off. */
 export function targetKey(target: Target): string {
   if (target.by === "mx") return `mx ${target.domain}`
-  return `route ${target.friend} ${target.tls} ${target.hops.map(hopText).join(" ")}`
+  return `route ${target.friend} ${nextHopTlsText(target.tls)} ${target.hops.map(hopText).join(" ")}`
 }
 
 /** For logs and notices. */

@@ -8,12 +8,19 @@ import { text } from "node:stream/consumers"
 import { SMTPServer, type SMTPServerSession } from "smtp-server"
 import { eventually } from "../../support/eventually.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
+import { nextHop } from "../../support/next-hop.ts"
 import type { Person } from "./ladder.ts"
 import type { Service } from "./directory.ts"
 import type { Story } from "./story.ts"
 
 /** What came, and on which way: sealed for us to the end, or not; from Bob's relay itself, or past it. */
 type Letter = { readonly text: string; readonly sealed: boolean; readonly fromBob: boolean }
+
+/** Who took a box's place, until that is over. */
+export type Impostor = AsyncDisposable & {
+  got(what: string): Promise<void>
+  gotNothing(): Promise<void>
+}
 
 export class Box implements AsyncDisposable {
   readonly person: Person
@@ -70,6 +77,27 @@ export class Box implements AsyncDisposable {
   async goesAway(): Promise<void> {
     await this.#close()
     this.#story.happens(`${this.person}'s box is switched off`)
+  }
+
+  /** Somebody on the way answers at this box's address, with a certificate for its name and a key of his own. */
+  async isReplacedBy(impostor: Person): Promise<Impostor> {
+    await this.#close()
+    const hop = await nextHop({ tls: await keyPair(this.domain) }, this.portOf("smtp"), this.address)
+    this.#story.happens(`${impostor} answers at ${this.person}'s address, with a key of ${impostor}'s own`)
+    const has = (what: string): boolean => hop.messages.some(({ content }) => content.includes(what))
+    return {
+      got: async (what) => {
+        await eventually(`${impostor} has "${what}"`, () => has(what))
+        this.#story.says("Bob", impostor, `"${what}"`, impostor)
+        this.#story.found(impostor, `has "${what}"`)
+      },
+      gotNothing: async () => {
+        await eventually(`${impostor} was called`, () => hop.sessions.length > 0)
+        if (hop.messages.length > 0) throw new Error(`${impostor} got mail`)
+        this.#story.found(impostor, "was called, and got nothing")
+      },
+      [Symbol.asyncDispose]: () => hop[Symbol.asyncDispose](),
+    }
   }
 
   async comesBack(): Promise<void> {

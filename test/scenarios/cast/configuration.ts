@@ -1,4 +1,6 @@
 /** Bob's configuration, written as he would write it. The relay reads it from a file like any other. */
+import { createHash } from "node:crypto"
+import { spkiSha256 } from "../../support/key-pair.ts"
 import type { Box } from "./box.ts"
 
 export const BOBS_ADDRESS = "127.0.2.1"
@@ -19,6 +21,8 @@ export type Carries = {
   readonly recipients?: readonly string[]
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
   readonly otherwise?: "refuse" | "peer"
+  /** Peer mail: what TLS to the friend's server has to prove. */
+  readonly tls?: "pinned"
 }
 
 type Mode = "dedicated" | "peer"
@@ -34,14 +38,23 @@ export function configurationText(all: readonly Carried[], ports: "ports of this
   const bindPort = (service: Service): number => (ports === "usual ports" ? USUAL_PORTS[service] : 0)
   const homePort = (box: Box, service: Service): number =>
     ports === "usual ports" ? USUAL_PORTS[service] : box.portOf(service)
+  const pinOf: PinOf = ({ own, person }) =>
+    `pin:sha256:${ports === "usual ports" ? exampleDigest(`the key of ${person}`) : spkiSha256(own)}`
   return [
     "relay: { name: relay.bob.example, state: ./state }",
     "listeners:",
     ...SERVICES.flatMap((service) => listener(service, all, bindPort(service))),
     "friends:",
-    ...all.flatMap((carried) => friend(carried, (service) => homePort(carried.box, service))),
+    ...all.flatMap((carried) => friend(carried, (service) => homePort(carried.box, service), pinOf)),
     "",
   ].join("\n")
+}
+
+type PinOf = (box: Box) => string
+
+/** Keys are new in every run; a page is the same. */
+function exampleDigest(ofWhat: string): string {
+  return createHash("sha256").update(ofWhat).digest("hex")
 }
 
 function listener(service: Service, all: readonly Carried[], port: number): string[] {
@@ -56,14 +69,17 @@ function listener(service: Service, all: readonly Carried[], port: number): stri
   return [`  ${service}: { bind: [${bind}], protocol: ${PROTOCOLS[service]}${fallback}${owned} }`]
 }
 
-function friend({ box, carries }: Carried, port: (service: Service) => number): string[] {
+function friend({ box, carries }: Carried, port: (service: Service) => number, pin: PinOf): string[] {
   const routes = SERVICES.flatMap((service) => {
     const mode = carries[service]
     const recipients =
       service === "smtp" && carries.recipients ? `, recipients: [${carries.recipients.join(", ")}]` : ""
+    const tls = service === "smtp" && carries.tls ? `, tls: "${pin(box)}"` : ""
     const otherwise = service === "smtp" && carries.otherwise ? `, otherwise: ${carries.otherwise}` : ""
     return mode
-      ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${recipients}${otherwise} }`]
+      ? [
+          `      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${recipients}${otherwise}${tls} }`,
+        ]
       : []
   })
   return [

@@ -14,7 +14,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../support/delivery.ts"
 import { envelope } from "../../../support/spool.ts"
 
 const ARRIVED = 1_700_000_000_000
-const HOP: HopFacts = { host: "127.0.0.1:25", name: undefined, tls: undefined, dsn: true }
+const HOP: HopFacts = { host: "127.0.0.1:25", name: undefined, tls: undefined, proof: undefined, dsn: true }
 const TAKEN = accepted("250 2.0.0 Ok", HOP)
 const REFUSED = answerOf("550 5.1.1 No", HOP)
 const LATER = answerOf("450 4.2.0 Not now", HOP)

@@ -16,7 +16,7 @@ import {
   routeTo,
   type Desk,
 } from "../../../support/delivery.ts"
-import { keyPair } from "../../../support/key-pair.ts"
+import { keyPair, spkiSha256 } from "../../../support/key-pair.ts"
 import { readMime } from "../../../support/mime.ts"
 import { nextHop } from "../../../support/next-hop.ts"
 import { freePort } from "../../../support/program.ts"
@@ -367,6 +367,45 @@ describe("TLS to the next hop", () => {
     await using trusting = await desk({ routeOf: routesOf(routeFor(to, "verify")), ca: [pair.cert] })
     await trusting.gone(await trusting.mail())
     expect(hop.messages.map(({ secure }) => secure)).toEqual([true, true])
+  })
+})
+
+describe("a pinned key", () => {
+  test("is all that counts: not the name, not an authority", async () => {
+    const pair = await keyPair("whatever.lan")
+    await using hop = await nextHop({ tls: pair })
+    await using at = await desk({ routeOf: routesOf(routeTo(hop, { spkiSha256: [spkiSha256(pair)] })) })
+    await at.gone(await at.mail())
+    expect(hop.messages.map(({ secure }) => secure)).toEqual([true])
+    expect(at.log.all("mail-delivered")[0]).toMatchObject({ proof: "pin" })
+  })
+
+  test("keeps mail from whoever shows another key, or offers no TLS at all, and says so", async () => {
+    const pair = await keyPair("mx.dave.example")
+    await using hop = await nextHop({ tls: await keyPair("mx.dave.example") })
+    await using at = await desk({ routeOf: routesOf(routeTo(hop, { spkiSha256: [spkiSha256(pair)] })) })
+    const id = await at.mail()
+    await at.deferred(id)
+    expect(await at.attempt(id)).toMatchObject({ lastReply: expect.stringContaining("which is not pinned") })
+    hop.script = {}
+    await at.clock.turn(HOUR_MS)
+    await eventually("it was tried again", () => hop.sessions.length > 1)
+    await at.deferred(id)
+    expect(hop.sessions.flatMap(({ commands }) => commands).filter((line) => line.startsWith("MAIL"))).toEqual([])
+    expect(at.log.all("mail-later").map(({ code }) => code)).toEqual(["HOME_TLS_FAILED", "HOME_TLS_FAILED"])
+  })
+
+  test("is looked at behind a box's tunnel too: it is the server's own", async () => {
+    const pair = await keyPair("mx.dave.example")
+    await using hop = await nextHop({ tls: await keyPair("mx.dave.example") })
+    await using at = await desk({
+      routeOf: routesOf(routeFor({ kind: "box", service: "smtp" }, { spkiSha256: [spkiSha256(pair)] })),
+      dial: (_, signal) => dialTcp({ kind: "tcp", to: { host: checked("localhost"), port: hop.port } }, signal),
+    })
+    await at.deferred(await at.mail())
+    hop.script = { tls: pair }
+    await at.delivery.wake("dave")
+    await eventually("it arrives", () => hop.messages.length === 1)
   })
 })
 

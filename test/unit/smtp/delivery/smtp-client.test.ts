@@ -21,6 +21,7 @@ describe("the contract with nodemailer 10.6.0", () => {
     "_actionDATA",
     "_getDsnRcptToArgs",
     "_sendCommand",
+    "_upgradeConnection",
   ])("%s is a method that a subclass can take over", (name) => {
     expect(Reflect.get(SMTPConnection.prototype, name)).toBeInstanceOf(Function)
     expect(Object.hasOwn(SmtpClient.prototype, name)).toBe(true)
