@@ -21,7 +21,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sni: ["bytes", "names", "faults"],
   dns: ["bytes", "names", "faults", "clock", "log", "net"],
   cert: ["bytes", "names", "faults", "clock", "log", "files"],
-  smtp: ["bytes", "names", "faults", "clock", "log", "route", "net", "store"],
+  smtp: ["bytes", "names", "faults", "clock", "log", "route", "net", "store", "dns"],
   http: ["bytes", "names", "faults", "clock", "log", "route", "net"],
   tunnel: ["bytes", "names", "faults", "clock", "log", "route", "net"],
   relay: [

@@ -8,7 +8,12 @@ import type { FileContent, FileFriend, FileListener, FileRoute } from "./schema.
 /** `folder`: where relative paths start from, which is where the file is. */
 export function buildConfig(content: FileContent, folder: string): Config {
   return {
-    relay: { name: content.relay.name, state: resolve(folder, content.relay.state), admin: content.relay.admin },
+    relay: {
+      name: content.relay.name,
+      state: resolve(folder, content.relay.state),
+      admin: content.relay.admin,
+      resolver: content.relay.resolver,
+    },
     listeners: Object.entries(content.listeners).map(([name, listener]) => builtListener(name, listener)),
     friends: Object.entries(content.friends).map(([name, friend]) => builtFriend(name, friend, content.listeners)),
     limits: builtLimits(content.limits),

@@ -18,6 +18,14 @@ export type RelaySettings = {
   readonly state: string
   /** Metrics and health; loopback unless said otherwise. `undefined`: off. */
   readonly admin: SocketAddress | undefined
+  /** `undefined`: those of /etc/resolv.conf. */
+  readonly resolver: ResolverSettings | undefined
+}
+
+export type ResolverSettings = {
+  readonly at: readonly SocketAddress[]
+  /** Believed when they say that they validated, though they are not on this machine. */
+  readonly trusted: boolean
 }
 
 export type Listener = {

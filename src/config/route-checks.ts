@@ -1,5 +1,6 @@
 /** What has to hold inside one route: its listener exists, its mode is possible there, it can be found, and it leads elsewhere. */
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { hostname } from "../names/hostname.ts"
 import { didYouMean } from "../names/nearest.ts"
 import { everyAddress, matchesFor } from "./matches.ts"
 import type { FileListener, FileRoute } from "./schema.ts"
@@ -39,6 +40,7 @@ function checkRoute(subject: Subject, draft: Draft, source: Source): void {
   checkFound(subject, source)
   checkOwner(subject, source)
   checkTarget(subject, draft, source)
+  checkTls(subject, source)
 }
 
 function checkMode({ listener, listenerName, route, path }: Subject, source: Source): void {
@@ -140,6 +142,16 @@ function checkTarget({ listenerName, route, path }: Subject, draft: Draft, sourc
         "where the friend's server listens",
       )
   }
+}
+
+/** What a host publishes about its TLS is found by its name. */
+function checkTls({ route, path }: Subject, source: Source): void {
+  if (route.tls !== "published" && route.tls !== "dane-only") return
+  const unnamed = (route.to ?? []).find((place) => place === "box" || hostname(place.host) === undefined)
+  if (unnamed === undefined || (unnamed === "box" && route.tls === "published")) return
+  const what = unnamed === "box" ? "box" : endpointText(unnamed)
+  const right = 'a host name, as in "mx.dave.example:25", or tls: pin:sha256:…'
+  source.faultAt([...path, "tls"], `${what} has no name that TLSA records could be found by`, right)
 }
 
 /** The listener of this relay that `place` leads back to. */

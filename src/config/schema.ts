@@ -19,7 +19,7 @@ const DEADLINE_MS_MAX = 24 * 86_400_000
 const LIFETIME_MS_MAX = 365 * 86_400_000
 
 const PIN_RIGHT = "pin:sha256: and the 64 hexadecimal digits of the key's digest, as in its TLSA record 3 1 1"
-const TLS_RIGHT = `peer on smtp: TLS to the friend's server: opportunistic, encrypt, verify, or ${PIN_RIGHT}`
+const TLS_RIGHT = `peer on smtp: TLS to the friend's server: opportunistic, encrypt, verify, published, dane-only, or ${PIN_RIGHT}`
 
 const socketAddressText = leaf(
   socketAddress,
@@ -43,6 +43,19 @@ const size = leaf(
 )
 const count = z.int().min(1).max(10_000_000).meta({ description: "a whole number from 1 to 10000000" })
 
+export const resolverSchema = z
+  .strictObject({
+    at: z
+      .array(leaf(socketAddress, "an address with a port", 'address and port, as in "127.0.0.1:53"'))
+      .min(1)
+      .meta({ description: 'the resolvers to ask, as in ["127.0.0.1:53"]' }),
+    trusted: z
+      .boolean()
+      .meta({ description: "true: the way to them is protected, so that they are believed when they validate" })
+      .default(false),
+  })
+  .meta({ description: 'a map with at, as in { at: ["127.0.0.1:53"] }' })
+
 export const relaySchema = z
   .strictObject({
     name: leaf(hostname, "a host name", "the relay's host name, as in relay.bob.example; it is its EHLO and MX name"),
@@ -54,6 +67,7 @@ export const relaySchema = z
       "an address with a port",
       "where metrics and health are served, as in 127.0.0.1:7080",
     ).optional(),
+    resolver: resolverSchema.optional(),
   })
   .meta({ description: "the relay itself: name, state and admin" })
 
@@ -97,7 +111,10 @@ export const routeSchema = z
       .meta({ description: "peer on smtp: who may be written to, as in [dave, info]; without it everybody" })
       .optional(),
     tls: z
-      .union([z.enum(["opportunistic", "encrypt", "verify"]), leaf(pinnedKeys, "a pinned key", PIN_RIGHT)])
+      .union([
+        z.enum(["opportunistic", "encrypt", "verify", "published", "dane-only"]),
+        leaf(pinnedKeys, "a pinned key", PIN_RIGHT),
+      ])
       .meta({ description: TLS_RIGHT })
       .optional(),
     cache: z.boolean().meta({ description: "peer on http: true keeps pages that may be shared (RFC 9111)" }).optional(),

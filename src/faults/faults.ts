@@ -139,6 +139,12 @@ export const faults = {
   HOME_SAYS_LATER: { blame: "friend", smtp: "451 4.3.0", tell: "The next host asks to try later" },
   HOME_REFUSES: { blame: "friend", smtp: "554 5.0.0", tell: "The next host refuses the message" },
   HOME_TLS_FAILED: { blame: "friend", smtp: "451 4.7.5", tell: "The next host's TLS could not be trusted" },
+  HOME_TLS_UNKNOWN: {
+    blame: "friend",
+    smtp: "451 4.7.5",
+    tell: "What the next host's TLS must prove could not be looked up",
+  },
+  HOME_WITHOUT_DANE: { blame: "friend", smtp: "451 4.7.5", tell: "The next host cannot be proved by DANE" },
   HOME_LACKS_SMTPUTF8: { blame: "friend", smtp: "554 5.6.7", tell: "The next host does not take UTF-8 addresses" },
   HOME_LACKS_REQUIRETLS: { blame: "friend", smtp: "554 5.7.30", tell: "The next host does not support REQUIRETLS" },
   HOME_TAKES_LESS: { blame: "friend", smtp: "552 5.3.4", tell: "The message is larger than the next host takes" },

@@ -4,22 +4,30 @@ import { connect } from "node:net"
 import type { SocketAddress } from "../names/endpoint.ts"
 import { isIpv6 } from "../names/ip-address.ts"
 
+export type Question = {
+  readonly question: Uint8Array
+  readonly deadlineMs: number
+  /** The process need not live until it is answered. */
+  readonly background: boolean
+}
+
 /**
  * Sends `question` and resolves with the first datagram from that server that `isAnswer` accepts: a forged one that
  * guesses wrong is passed over, not believed. Rejects when none has come after `deadlineMs`.
  */
 export function exchangeDatagrams<Answer>(
   server: SocketAddress,
-  question: Uint8Array,
-  deadlineMs: number,
+  { question, deadlineMs, background }: Question,
   isAnswer: (bytes: Uint8Array) => Answer | undefined,
 ): Promise<Answer> {
   const socket = createSocket(isIpv6(server.address) ? "udp6" : "udp4")
+  if (background) socket.unref()
   return new Promise<Answer>((resolve, reject) => {
     const timer = setTimeout(
       () => reject(new Error(`no answer from ${server.address} in ${deadlineMs} ms`)),
       deadlineMs,
     )
+    if (background) timer.unref()
     socket.on("message", (bytes) => {
       const answer = isAnswer(bytes)
       if (answer === undefined) return
@@ -38,11 +46,11 @@ export function exchangeDatagrams<Answer>(
 /** As `exchangeDatagrams`, over a TCP connection of its own; for answers that do not fit into a datagram. */
 export function exchangeOverTcp<Answer>(
   server: SocketAddress,
-  question: Uint8Array,
-  deadlineMs: number,
+  { question, deadlineMs, background }: Question,
   isAnswer: (bytes: Uint8Array) => Answer | undefined,
 ): Promise<Answer> {
   const socket = connect({ host: server.address, port: server.port, noDelay: true })
+  if (background) socket.unref()
   const length = Buffer.alloc(2)
   length.writeUInt16BE(question.length)
   socket.write(Buffer.concat([length, question]))

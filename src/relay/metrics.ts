@@ -1,6 +1,7 @@
 /** A relay's state as metrics. */
 import type { Instant } from "../clock/clock.ts"
 import { OWN_MAIL } from "../smtp/delivery/target.ts"
+import type { ValidationWatch } from "../dns/validation.ts"
 import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
 import type { MailAccounts } from "./mail-accounts.ts"
@@ -10,19 +11,34 @@ export type Measured = {
   readonly accounts: Accounts
   readonly mailAccounts: MailAccounts
   readonly spool: Spool
+  readonly validation: Pick<ValidationWatch, "known">
   readonly friends: readonly string[]
   readonly now: Instant
 }
 
-export async function metricsOf({ accounts, mailAccounts, spool, friends, now }: Measured): Promise<readonly Metric[]> {
+export async function metricsOf(measured: Measured): Promise<readonly Metric[]> {
+  const { accounts, mailAccounts, spool, friends, now } = measured
   return [
     ...connectionMetrics(accounts),
+    ...daneMetrics(measured.validation),
     ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
     {
       name: "waypost_mail_outcomes_total",
       help: "What came of recipients: delivered, refused or later, and by which fault (waypost explain REASON).",
       type: "counter",
       samples: mailAccounts.all().map(({ labels, recipients }) => ({ labels, value: recipients })),
+    },
+  ]
+}
+
+function daneMetrics({ known }: Measured["validation"]): readonly Metric[] {
+  const because = known?.kind === "off" ? known.because : ""
+  return [
+    {
+      name: "waypost_dane_on",
+      help: "1 if the resolver validates, so that DANE is done towards hosts that publish it; 0 and why if not.",
+      type: "gauge",
+      samples: known ? [{ labels: { because }, value: known.kind === "on" ? 1 : 0 }] : [],
     },
   ]
 }

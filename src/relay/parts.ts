@@ -19,6 +19,7 @@ import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
 import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
 import { MailAccounts } from "./mail-accounts.ts"
+import { mailDns, type MailDns } from "./mail-dns.ts"
 import { mailQueue } from "./mail-queue.ts"
 
 export type Parts = Doors & {
@@ -39,12 +40,14 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const spool = closing.adopt(await openSpool(relay.state, options), (opened) => opened.close())
   const accounts = new Accounts()
   const mailAccounts = new MailAccounts()
-  const admin = await adminIfAsked(now, outside, { accounts, mailAccounts, spool }, closing)
+  const dns = await mailDns(relay.resolver, outside)
+  closing.defer(() => dns.validation.close())
+  const admin = await adminIfAsked(now, outside, { accounts, mailAccounts, spool, validation: dns.validation }, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
   const reach = reacher(attached)
   const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
-  const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach, mailAccounts })
+  const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach, mailAccounts, dns })
   closing.use(await openControl(relay.state, mailQueue({ spool, delivery, ...outside }), outside.log))
   const web = webPart(now, outside, reach)
   const boxes = boxesPart(now, outside, { tls, attached, delivery })
@@ -84,12 +87,13 @@ type MailNeeds = {
   readonly tls: Pem
   readonly reach: Reach
   readonly mailAccounts: MailAccounts
+  readonly dns: MailDns
 }
 
 function mailParts(
   now: Now,
   { clock, log }: Outside,
-  { spool, journal, tls, reach, mailAccounts }: MailNeeds,
+  { spool, journal, tls, reach, mailAccounts, dns }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> {
   const {
     relay: { name },
@@ -104,6 +108,8 @@ function mailParts(
     log,
     limits,
     ownAddresses: now.standing.mailAddresses,
+    published: dns.published,
+    resolver: dns.mx,
     answered: (friend, answer) => mailAccounts.add(friend, answer),
     dial: (hop, signal) =>
       hop.kind === "box" ? reach.box(hop.friend, hop.service, FROM_THE_RELAY) : dialTcp(hop, signal),

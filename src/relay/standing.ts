@@ -73,6 +73,8 @@ const FIXED = {
   "relay.name": ({ relay }) => relay.name,
   "relay.state": ({ relay }) => relay.state,
   "relay.admin": ({ relay }) => relay.admin && endpointText(relay.admin),
+  "relay.resolver": ({ relay: { resolver } }) =>
+    resolver && `${resolver.at.map(endpointText).join(" ")} ${resolver.trusted}`,
   "limits.message-max": ({ limits }) => limits.messageBytesMax,
   "limits.spool-per-friend-max": ({ limits }) => limits.spoolPerFriendBytesMax,
   "limits.mail-lifetime": ({ limits }) => limits.mailLifetimeMs,

@@ -3,6 +3,7 @@ import { silentLog } from "../../log/log.ts"
 import type { Config } from "../../config/config.ts"
 import { socketAddress, type SocketAddress } from "../../names/endpoint.ts"
 import { javascriptEngine } from "../../net/engine-js.ts"
+import { configuredResolver } from "../../relay/mail-dns.ts"
 import { examineAddresses } from "./addresses.ts"
 import { examineClock } from "./clock.ts"
 import type { Finding } from "./finding.ts"
@@ -22,7 +23,7 @@ export async function examine(config: Config | undefined): Promise<readonly Find
     examineEngine(),
     await examineDescriptors(),
     examineClock(),
-    await examineResolver(),
+    await examineResolver(await configuredResolver(config?.relay.resolver)),
     ...examineAddresses(),
     ...(await examinePorts(engine, config ? placesOf(config) : usualPlaces(), config !== undefined)),
     ...(config ? [await examineStateFolder(config.relay.state)] : []),

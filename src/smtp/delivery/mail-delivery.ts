@@ -9,6 +9,7 @@ import type { SocketAddress } from "../../names/endpoint.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName } from "../../route/route.ts"
 import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
+import type { PublishedTls } from "../trust/published-tls.ts"
 import { Alarm } from "./alarm.ts"
 import type { Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
@@ -35,6 +36,8 @@ export type DeliveryOptions = {
   readonly dial?: Dial
   /** The system's unless given. Asked for notices to senders only. */
   readonly resolver?: MxResolver
+  /** What hosts publish about their TLS; without it nothing is looked up, and `dane-only` sends nothing. */
+  readonly published?: PublishedTls
   readonly dice?: Dice
   /** Of the same state folder as the spool. Without it a relay that is killed sends some mail twice. */
   readonly journal?: DeliveredJournal
@@ -92,12 +95,20 @@ class Scheduler implements MailDelivery {
 
   constructor(options: DeliveryOptions) {
     const { spool, name, clock, log, limits, journal, dice = Math.random } = options
-    const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver, ca, mayTell = tellEverybody } = options
+    const {
+      ownAddresses = [],
+      dial = dialTcp,
+      resolver = systemMxResolver,
+      ca,
+      published,
+      mayTell = tellEverybody,
+    } = options
     this.#options = options
     this.#alarm = new Alarm(clock)
     const teller = { spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }
     this.#ledger = new Ledger(teller, { dice, journal, answered: options.answered })
-    const way = { name, ownAddresses, dial, resolver, clock, dice, ca, connectDeadlineMs: limits.connectDeadlineMs }
+    const { connectDeadlineMs } = limits
+    const way = { name, ownAddresses, dial, resolver, published, clock, dice, ca, connectDeadlineMs }
     this.#lanes = new Lanes(way, { spool, log, settle: (job, answers, how) => this.#settle(job, answers, how) })
   }
 

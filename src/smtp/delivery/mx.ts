@@ -1,5 +1,6 @@
 /** From a domain to the hosts that take its mail (RFC 5321 §5.1), for notices to senders. */
 import { promises as dns } from "node:dns"
+import type { Resolver } from "../../dns/resolver.ts"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import { failed, type Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
@@ -9,7 +10,8 @@ import type { Hop } from "./target.ts"
 export type MxResolver = (domain: Hostname) => Promise<MxRecords>
 
 export type MxRecords =
-  | { readonly kind: "records"; readonly records: readonly MxRecord[] } // empty: the name is there, MX records are not
+  /** Empty: the name is there, MX records are not. `secure`: validated. */
+  | { readonly kind: "records"; readonly records: readonly MxRecord[]; readonly secure?: boolean }
   | { readonly kind: "no-such-domain" }
   | { readonly kind: "failed"; readonly why: string }
 
@@ -29,6 +31,18 @@ export const systemMxResolver: MxResolver = async (domain) => {
     const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error)
     if (code === "ENODATA") return { kind: "records", records: [] }
     return code === "ENOTFOUND" ? { kind: "no-such-domain" } : { kind: "failed", why: code }
+  }
+}
+
+/** A resolver that knows what was validated. */
+export function mxResolver(dns: Pick<Resolver, "resolve">): MxResolver {
+  return async (domain) => {
+    const found = await dns.resolve(domain, "MX")
+    if (found.kind === "failed") return { kind: "failed", why: found.because }
+    if (found.kind === "none" && found.noSuchName) return { kind: "no-such-domain" }
+    if (found.kind === "none") return { kind: "records", records: [], secure: found.secure }
+    const records = found.records.flatMap((record) => (record.type === "MX" ? [record] : []))
+    return { kind: "records", records, secure: found.secure }
   }
 }
 

@@ -9,6 +9,7 @@ import type { Dice } from "./back-off.ts"
 import { endsHere, type Dial } from "./dial.ts"
 import { mxHops, type MxRecords, type MxResolver } from "./mx.ts"
 import { printable } from "./reply.ts"
+import type { NoDemand, PublishedTls } from "../trust/published-tls.ts"
 import { proofOf, shownBy, tlsOptionsFor, unproven, upgradeFor, type Demand } from "../trust/demand.ts"
 import { openSession, Session, type NotOpened } from "./session.ts"
 import { hopText, type Hop, type Target } from "./target.ts"
@@ -22,6 +23,8 @@ export type Way = {
   readonly clock: Clock
   readonly dice: Dice
   readonly connectDeadlineMs: number
+  /** What hosts publish about their TLS; without it nothing is looked up. */
+  readonly published: PublishedTls | undefined
   /** Certificates that `verify` trusts instead of the public authorities. */
   readonly ca: readonly string[] | undefined
 }
@@ -31,11 +34,12 @@ const RESOLVE_MS = 60_000
 
 /** A session with the first host that takes one, or what to say of every recipient. */
 export async function openTo(target: Target, way: Way, signal: AbortSignal): Promise<Session | Answer> {
-  const hops = await hopsOf(target, way)
-  if ("kind" in hops) return hops
+  const found = await hopsOf(target, way)
+  if ("kind" in found) return found
+  const asked = { tls: target.by === "route" ? target.tls : "published", foundSecurely: found.securely }
   let last: NotOpened = { code: "HOME_AWAY", detail: "no host to try", tls: false }
-  for (const hop of hops) {
-    const opened = await openHop(hop, target.by === "route" ? target.tls : "opportunistic", { ...way, signal })
+  for (const hop of found.hops) {
+    const opened = await openHop(hop, asked, { ...way, signal })
     if (opened instanceof Session) return opened
     last = { ...opened, detail: `${hopText(hop)}: ${opened.detail}` }
     if (last.code === "NEXT_HOP_IS_US" || signal.aborted) break // what comes after us is no nearer to the recipient
@@ -43,29 +47,49 @@ export async function openTo(target: Target, way: Way, signal: AbortSignal): Pro
   return failed(last.code === "NEXT_HOP_IS_US" ? "refused" : "later", last.code, last.detail)
 }
 
-async function hopsOf(target: Target, way: Way): Promise<readonly Hop[] | Answer> {
-  if (target.by === "route") return target.hops
+/** `securely`: nobody on the way can have chosen them. */
+type FoundHops = { readonly hops: readonly Hop[]; readonly securely: boolean }
+
+async function hopsOf(target: Target, way: Way): Promise<FoundHops | Answer> {
+  if (target.by === "route") return { hops: target.hops, securely: true }
   const silent = { kind: "failed", why: "the resolver is silent" } as const
   const asked = way.resolver(target.domain).catch((error: unknown) => ({ kind: "failed", why: String(error) }) as const)
   const found = await within<MxRecords>(way.clock, RESOLVE_MS, asked, silent)
-  return mxHops(target.domain, found, way.name, way.dice)
+  const hops = mxHops(target.domain, found, way.name, way.dice)
+  return "kind" in hops ? hops : { hops, securely: found.kind === "records" && found.secure === true }
 }
 
 type SignalledWay = Way & { readonly signal: AbortSignal }
+type Asked = { readonly tls: NextHopTls; readonly foundSecurely: boolean }
 
 /** RFC 7435: opportunistic TLS that fails is followed by plain text, because it promised nobody anything. */
-async function openHop(hop: Hop, asked: NextHopTls, way: SignalledWay): Promise<Session | NotOpened> {
-  const demand = demandOf(hop, asked)
+async function openHop(hop: Hop, asked: Asked, way: SignalledWay): Promise<Session | NotOpened> {
+  const demand = await demandOf(hop, asked, way)
+  if (demand.kind === "no-demand") return { code: demand.code, detail: demand.because, tls: false }
   const opened = await openWith(hop, demand, way)
   const again = demand.kind === "opportunistic" && !(opened instanceof Session) && opened.tls && !way.signal.aborted
   return again ? openWith(hop, { kind: "plain" }, way) : opened
 }
 
-function demandOf(hop: Hop, asked: NextHopTls): Demand {
-  if (typeof asked !== "string") return { kind: "pinned", spkiSha256: asked.spkiSha256 }
+async function demandOf(hop: Hop, { tls, foundSecurely }: Asked, way: SignalledWay): Promise<Demand | NoDemand> {
+  if (typeof tls !== "string") return { kind: "pinned", spkiSha256: tls.spkiSha256 }
   // A box's tunnel is TLS already, with a pinned key: what a certificate behind it says adds nothing.
-  if (hop.kind === "box" || asked === "opportunistic") return { kind: "opportunistic" }
-  return asked === "encrypt" ? { kind: "encrypted" } : { kind: "certified", by: "verify" }
+  if (hop.kind === "box") return { kind: "opportunistic" }
+  switch (tls) {
+    case "opportunistic":
+      return { kind: "opportunistic" }
+    case "encrypt":
+      return { kind: "encrypted" }
+    case "verify":
+      return { kind: "certified", by: "verify" }
+    case "published":
+    case "dane-only": {
+      const only = tls === "dane-only" ? "dane" : undefined
+      const unknown: NoDemand = { kind: "no-demand", code: "HOME_TLS_UNKNOWN", because: "the resolver is silent" }
+      if (!way.published) return only ? unknown : { kind: "opportunistic" }
+      return within(way.clock, RESOLVE_MS, way.published({ ...hop.to, foundSecurely, only }), unknown)
+    }
+  }
 }
 
 async function openWith(hop: Hop, demand: Demand, way: SignalledWay): Promise<Session | NotOpened> {

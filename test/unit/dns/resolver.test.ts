@@ -76,14 +76,15 @@ test("a forged answer with another id is passed over, and the true one behind it
 
 test("what does not exist is none, securely or not", async () => {
   const resolver = await nameServer((query) => [answer(query, 0x81a3, [])])
-  expect(await resolver.resolve("alice.example", "TLSA")).toEqual({ kind: "none", secure: true })
+  expect(await resolver.resolve("alice.example", "TLSA")).toEqual({ kind: "none", secure: true, noSuchName: true })
 })
 
 test("a resolver that fails is a failure and never an absence", async () => {
   const resolver = await nameServer((query) => [answer(query, 0x8182, [])])
   expect(await resolver.resolve("alice.example", "TLSA")).toEqual({
     kind: "failed",
-    because: "127.0.0.1 answers with error 2",
+    because: "127.0.0.1 answers with SERVFAIL",
+    rcode: 2,
   })
 })
 

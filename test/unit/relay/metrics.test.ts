@@ -52,7 +52,15 @@ describe("a relay's metrics", () => {
 
 async function shown(at: Desk, mailAccounts: MailAccounts, friends: readonly string[]): Promise<readonly string[]> {
   const { spool, clock } = at
-  const metrics = await metricsOf({ accounts: new Accounts(), mailAccounts, spool, friends, now: clock.now() })
+  const validation = { known: undefined }
+  const metrics = await metricsOf({
+    validation,
+    accounts: new Accounts(),
+    mailAccounts,
+    spool,
+    friends,
+    now: clock.now(),
+  })
   return metricsText(metrics)
     .split("\n")
     .filter((line) => /^waypost_(spool|mail)/.test(line))

@@ -79,9 +79,10 @@ describe("the doctor, about the resolver", () => {
     ["ok", { kind: "records", records: [], secure: true }],
     ["warn", { kind: "records", records: [], secure: false }],
     ["warn", { kind: "failed", because: "silence" }],
+    ["warn", { kind: "failed", because: "SERVFAIL", rcode: 2 }],
   ])("says %s for %j", async (state, resolved) => {
     const servers = [at("192.0.2.53:53")]
-    const finding = await examineResolver({ servers, resolve: async () => resolved })
+    const finding = await examineResolver({ servers, disbelieved: false, resolve: async () => resolved })
     expect(finding).toMatchObject({ state, found: expect.stringMatching(/^192\.0\.2\.53/) })
   })
 })

@@ -392,7 +392,7 @@ describe("a pinned key", () => {
     await eventually("it was tried again", () => hop.sessions.length > 1)
     await at.deferred(id)
     expect(hop.sessions.flatMap(({ commands }) => commands).filter((line) => line.startsWith("MAIL"))).toEqual([])
-    expect(at.log.all("mail-later").map(({ code }) => code)).toEqual(["HOME_TLS_FAILED", "HOME_TLS_FAILED"])
+    expect(new Set(at.log.all("mail-later").map(({ code }) => code))).toEqual(new Set(["HOME_TLS_FAILED"]))
   })
 
   test("is looked at behind a box's tunnel too: it is the server's own", async () => {
