@@ -2,12 +2,12 @@
  * Builds the native engine: one call of the C compiler over native/*.c and the headers of the package node-api-headers
  * (node-gyp would download headers). Nothing runs this at installation: without it Waypost runs on its JavaScript engine.
  *
- *   npm run native                                          native/build/waypost-engine.node
- *   npm run native -- --sanitize address,undefined          the same file, for a run with LD_PRELOAD (docs/testing.md)
+ *   npm run native                                    native/build/waypost-engine.node
+ *   npm run native -- --sanitize address,undefined    an instrumented one beside it; `npm run sanitize` builds and uses it
  */
 import { spawnSync } from "node:child_process"
 import { mkdirSync, readdirSync, renameSync } from "node:fs"
-import { join } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { ADDON_FILE } from "../src/net/native/addon.ts"
 
@@ -18,15 +18,15 @@ export type Built =
   { readonly kind: "built"; readonly file: string } | { readonly kind: "failed"; readonly why: string }
 
 export type BuildOptions = {
-  readonly file?: string
-  /** As -fsanitize takes it: `address,undefined` or `thread`. */
+  /** As -fsanitize takes it: `address,undefined` or `thread`. Goes beside the ordinary one, which stays as it is. */
   readonly sanitize?: string | undefined
+  readonly file?: string
 }
 
 /** Builds it with $CC, or cc. A machine without a compiler is an answer, not an error. */
-export function buildNative({ file = ADDON_FILE, sanitize }: BuildOptions = {}): Built {
+export function buildNative({ sanitize, file = fileFor(sanitize) }: BuildOptions = {}): Built {
   const compiler = process.env["CC"] ?? "cc"
-  mkdirSync(join(file, ".."), { recursive: true })
+  mkdirSync(dirname(file), { recursive: true })
   const whole = `${file}.new` // put in place at once: a program may be loading the other one
   const { status, stderr, error } = spawnSync(compiler, [...flags(sanitize), "-o", whole, ...sources()], {
     encoding: "utf8",
@@ -35,6 +35,10 @@ export function buildNative({ file = ADDON_FILE, sanitize }: BuildOptions = {}):
   if (status !== 0) return { kind: "failed", why: `${compiler} ended with ${status}:\n${stderr}` }
   renameSync(whole, file)
   return { kind: "built", file }
+}
+
+function fileFor(sanitize: string | undefined): string {
+  return sanitize === undefined ? ADDON_FILE : join(dirname(ADDON_FILE), sanitize, basename(ADDON_FILE))
 }
 
 function flags(sanitize: string | undefined): readonly string[] {

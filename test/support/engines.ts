@@ -1,7 +1,7 @@
 /** The engines that every test of passing bytes runs against. */
 import { javascriptEngine } from "../../src/net/engine-js.ts"
 import { nativeEngine } from "../../src/net/engine-native.ts"
-import { loadAddon } from "../../src/net/native/addon.ts"
+import { ADDON_FILE_VARIABLE, loadAddon } from "../../src/net/native/addon.ts"
 import type { Engine } from "../../src/net/engine.ts"
 import { silentLog, type Log } from "../../src/log/log.ts"
 
@@ -14,15 +14,17 @@ export type EngineUnderTest = {
 
 const native = loadAddon()
 
-/** The native engine is among them where it is built (`npm run native`). */
-export const engines: readonly EngineUnderTest[] = [
+const ours: readonly EngineUnderTest[] = [
   { name: "javascript", start: (log = silentLog) => javascriptEngine({ log }), adoptsFinished: true },
   {
     name: "javascript, documented members only",
     start: (log = silentLog) => javascriptEngine({ log, bareHandles: false }),
     adoptsFinished: false,
   },
-  ...(native.kind === "missing"
+]
+
+const built: readonly EngineUnderTest[] =
+  native.kind === "missing"
     ? []
     : [
         {
@@ -30,5 +32,7 @@ export const engines: readonly EngineUnderTest[] = [
           start: (log = silentLog) => nativeEngine({ addon: native.addon, log, threads: 2 }),
           adoptsFinished: true,
         },
-      ]),
-]
+      ]
+
+/** The native engine is among them where it is built (`npm run native`); alone where a run is about one build of it. */
+export const engines: readonly EngineUnderTest[] = process.env[ADDON_FILE_VARIABLE] ? built : [...ours, ...built]

@@ -26,8 +26,11 @@ export type LoadedAddon =
 /** Where `npm run native` puts it. */
 export const ADDON_FILE: string = fileURLToPath(new URL("../../../native/build/waypost-engine.node", import.meta.url))
 
+/** The environment variable by which tests name another build of it: an instrumented one (tools/sanitize.ts). */
+export const ADDON_FILE_VARIABLE = "WAYPOST_NATIVE_ADDON"
+
 /** Loads the addon; a missing or broken one is an answer, not an error. */
-export function loadAddon(file: string = ADDON_FILE): LoadedAddon {
+export function loadAddon(file: string = process.env[ADDON_FILE_VARIABLE] ?? ADDON_FILE): LoadedAddon {
   if (process.platform !== "linux") return { kind: "missing", why: `it is for Linux; this is ${process.platform}` }
   if (!existsSync(file))
     return { kind: "missing", why: "it is not built; `npm run native` builds it with a C compiler" }
