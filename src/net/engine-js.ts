@@ -19,6 +19,9 @@ import { receive, type Door, type Visit } from "./visit.ts"
 /** Ours: who has connected and is not yet accepted. The kernel cuts it to net.core.somaxconn. */
 const BACKLOG_CONNECTIONS = 4096
 
+/** Ours: how long a stop takes in whoever still comes. */
+const STOP_PATIENCE_MS = 1_000
+
 export type JavascriptEngineOptions = {
   readonly clock?: Clock
   readonly log: Log
@@ -55,12 +58,14 @@ export function javascriptEngine(options: JavascriptEngineOptions): Engine {
 class Listener implements OpenListener {
   readonly bound: SocketAddress
   readonly #server: Server
+  readonly #clock: Clock
   readonly #inside = new Crowd<"doorPlace", Visit>("doorPlace")
   #waiting: (() => void)[] = []
   #arrivals = 0
 
   constructor(server: Server, common: Omit<Door, "entered" | "left" | "noRoom">, { clock, bareHandles }: Surroundings) {
     this.#server = server
+    this.#clock = clock
     const { bind: asked, name } = common.listen
     const failed = seldom(clock, (code) => common.log.warn("accept-failed", { listener: name, code }))
     const address = server.address()
@@ -82,9 +87,10 @@ class Listener implements OpenListener {
   }
 
   async stop(): Promise<void> {
-    // Whom the kernel has greeted already would be reset. A turn of the event loop takes them in, until one finds nobody;
-    // it takes two immediates to be sure of a whole one.
-    for (let turns = 0, before = -1; before !== this.#arrivals && turns < BACKLOG_CONNECTIONS; turns++) {
+    // Whom the kernel has greeted already would be reset. A turn of the event loop takes one of them in, at least; it takes
+    // two immediates to be sure of a whole one. Where visitors come without a pause there is no end to them.
+    const until = this.#clock.now() + STOP_PATIENCE_MS
+    for (let before = -1; before !== this.#arrivals && this.#clock.now() < until;) {
       before = this.#arrivals
       await new Promise(setImmediate)
       await new Promise(setImmediate)
