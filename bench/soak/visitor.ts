@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Expected, lineOf, pour, streamOf, type Told } from "./told.ts"
 import type { Faults } from "./service.ts"
+import { HELLO_DEADLINE_MS } from "./soaked-relay.ts"
 
 const MIB = 1024 * 1024
 
@@ -12,8 +13,11 @@ const MANNERS = ["finishes-first", "service-first", "stalls", "resets", "service
 
 export type Visit = { readonly seed: number; readonly port: number; readonly hello: Buffer }
 
-/** Resolves with what the visitor did, when it is over; adds to `faults` what went wrong. */
-export async function visit({ seed, port, hello }: Visit, faults: Faults): Promise<Manner> {
+/** What a visitor did, and how much he heard. */
+export type Visited = { readonly manner: Manner; readonly bytes: number }
+
+/** Resolves when it is over; adds to `faults` what went wrong. */
+export async function visit({ seed, port, hello }: Visit, faults: Faults): Promise<Visited> {
   const chance = dice(seed)
   const manner = MANNERS[Math.floor(chance() * MANNERS.length)] ?? "stalls"
   const told = toldBy(manner, seed, chance)
@@ -22,7 +26,7 @@ export async function visit({ seed, port, hello }: Visit, faults: Faults): Promi
   let failure: string | undefined
   socket.on("error", (error: NodeJS.ErrnoException) => (failure = error.code ?? error.message))
   const heard = listen(socket, told, manner, chance)
-  await speak(socket, { hello, told, manner, chance })
+  const greetingMs = await speak(socket, { hello, told, manner, chance })
   await Promise.race([heard.ended, closed])
   if (!socket.destroyed) socket.end()
   const late = sleep(VISIT_PATIENCE_MS, "late" as const, { ref: false })
@@ -30,9 +34,10 @@ export async function visit({ seed, port, hello }: Visit, faults: Faults): Promi
     faults.push({ seed, what: `${manner}: not over after ${VISIT_PATIENCE_MS} ms` })
     socket.destroy()
   }
-  const fault = faultOf(manner, told, heard.expected, failure)
+  const mayBeSentAway = greetingMs > HELLO_DEADLINE_MS / 2 // this machine was too busy for him to speak in time
+  const fault = faultOf(mayBeSentAway ? "silent" : manner, told, heard.expected, failure)
   if (fault) faults.push({ seed, what: `${manner}: ${fault}` })
-  return manner
+  return { manner, bytes: heard.expected.heardBytes }
 }
 
 /** Ours: a visit moves a few MB; the machine may be busy. */
@@ -58,25 +63,28 @@ function listen(socket: Socket, told: Told, manner: Manner, chance: () => number
 
 type Speech = { readonly hello: Buffer; readonly told: Told; readonly manner: Manner; readonly chance: () => number }
 
-async function speak(socket: Socket, { hello, told, manner, chance }: Speech): Promise<void> {
+/** Says everything; how long the hello took. */
+async function speak(socket: Socket, { hello, told, manner, chance }: Speech): Promise<number> {
   if (manner === "silent") {
     if (chance() < 0.5) socket.write(hello.subarray(0, Math.floor(chance() * hello.length)))
-    return
+    return 0
   }
-  if (manner === "drips") {
-    for (let at = 0; at < hello.length; at += 40) {
-      socket.write(hello.subarray(at, at + 40))
-      await sleep(1)
-    }
-  } else {
-    socket.write(hello)
+  const began = performance.now()
+  const pieceBytes = manner === "drips" ? DRIP_BYTES : hello.length
+  for (let at = 0; at < hello.length; at += pieceBytes) {
+    socket.write(hello.subarray(at, at + pieceBytes))
+    if (manner === "drips") await sleep(1)
   }
+  const greetingMs = performance.now() - began
   socket.write(lineOf(told))
   const resetsAt = manner === "resets" ? chance() * told.bytesUp : Infinity
   await pour(socket, streamOf(told.seed, "up", told.bytesUp), (sentBytes) => sentBytes <= resetsAt)
   if (manner === "resets") socket.resetAndDestroy()
   else if (manner !== "service-first") socket.end()
+  return greetingMs
 }
+
+const DRIP_BYTES = 40
 
 /** Whoever resets may lose what is under way; what arrived is right in any case. */
 function faultOf(manner: Manner, told: Told, expected: Expected, failure: string | undefined): string | undefined {

@@ -28,7 +28,8 @@ test("what the engine lost is kept, what Node lost is not", () => {
 })
 
 test("a search for leaks that could not be made is no fault", () => {
-  const failed = "Tracer caught signal 11: addr=0x7\n==1==LeakSanitizer has encountered a fatal error.\n==1==HINT: try\n"
+  const failed =
+    "Tracer caught signal 11: addr=0x7\n==1==LeakSanitizer has encountered a fatal error.\n==1==HINT: try\n"
   expect(ourReport(failed)).toBe("")
 })
 
@@ -38,6 +39,8 @@ test.each([
   "WARNING: ThreadSanitizer: data race (pid=1)\n  Write of size 8 at 0x7 by main thread:",
   "something that no version has said before",
 ])("any other report is: %s", (report) => {
-  expect(ourReport(`\n=================================================================\n${report}\n\n`)).toContain(report)
+  expect(ourReport(`\n=================================================================\n${report}\n\n`)).toContain(
+    report,
+  )
   expect(ourReport(`${report}\n\n${leaks(NODES_LEAK)}`)).toBe(report)
 })
