@@ -4,14 +4,18 @@
  */
 export class Cursor {
   readonly #bytes: Uint8Array
-  #at = 0
+  readonly #end: number
+  #at: number
 
-  constructor(bytes: Uint8Array) {
+  /** Over `bytes` from `at` to before `end`: a view costs more than two numbers. */
+  constructor(bytes: Uint8Array, at = 0, end: number = bytes.length) {
     this.#bytes = bytes
+    this.#at = at
+    this.#end = end
   }
 
   get leftBytes(): number {
-    return this.#bytes.length - this.#at
+    return this.#end - this.#at
   }
 
   u8(): number | undefined {
@@ -47,17 +51,35 @@ export class Cursor {
   /** A block behind its own length, as TLS and PROXY write them: `lengthBytes` bytes of length, then the content. */
   block(lengthBytes: 1 | 2 | 3): Cursor | undefined {
     const length = lengthBytes === 1 ? this.u8() : lengthBytes === 2 ? this.u16() : this.u24()
-    const content = this.take(length)
-    return content && new Cursor(content)
+    if (length === undefined || length > this.leftBytes) return undefined
+    const at = this.#at
+    this.#at += length
+    return new Cursor(this.#bytes, at, this.#at)
+  }
+
+  /** Passes over the next `count` bytes; `false` if there are not so many. */
+  skip(count: number): boolean {
+    if (count > this.leftBytes) return false
+    this.#at += count
+    return true
   }
 
   rest(): Uint8Array {
-    return this.#bytes.subarray(this.#at)
+    return this.#bytes.subarray(this.#at, this.#end)
   }
 
   /** The rest as Latin-1, one character for each byte: what is not ASCII cannot turn into something that is. */
   restText(): string {
-    const rest = this.rest()
-    return Buffer.from(rest.buffer, rest.byteOffset, rest.length).toString("latin1")
+    return latin1(this.#bytes, this.#at, this.#end)
   }
+}
+
+/** Ours: below this, building the text here costs less than a call out of JavaScript. */
+const SHORT_BYTES = 32
+
+function latin1(bytes: Uint8Array, from: number, to: number): string {
+  if (to - from > SHORT_BYTES) return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1")
+  let text = ""
+  for (let at = from; at < to; at++) text += String.fromCharCode(bytes[at] ?? 0)
+  return text
 }

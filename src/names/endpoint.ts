@@ -1,6 +1,6 @@
 /** Where something listens or is reached: an address or name, and a port. */
 import { hostname, type Hostname } from "./hostname.ts"
-import { ipAddress, isIpv6, type IpAddress } from "./ip-address.ts"
+import { ipAddress, type IpAddress } from "./ip-address.ts"
 
 /** A TCP port that can be connected to: 1 to 65535. */
 export type Port = number
@@ -29,6 +29,5 @@ export function socketAddress(text: string): SocketAddress | undefined {
 
 export function endpointText(where: Endpoint | SocketAddress): string {
   const host = "host" in where ? where.host : where.address
-  const address = ipAddress(host)
-  return address && isIpv6(address) ? `[${host}]:${where.port}` : `${host}:${where.port}`
+  return host.includes(":") ? `[${host}]:${where.port}` : `${host}:${where.port}` // no name has a colon
 }

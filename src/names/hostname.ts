@@ -12,6 +12,20 @@ export type Hostname = string & { readonly __brand: "Hostname" }
 
 /** Normalises and checks a host name from outside; `undefined` if it is none. */
 export function hostname(text: string): Hostname | undefined {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const name = checked(text)
+  if (name === undefined) return undefined
+  if (recent.size >= RECENT_MAX) recent.clear()
+  recent.set(text, name)
+  return name
+}
+
+/** Ours: remembered names. Every connection asks for one, mostly the same few; taking them apart costs more than knowing them. */
+const RECENT_MAX = 4096
+const recent = new Map<string, Hostname>()
+
+function checked(text: string): Hostname | undefined {
   const name = text.endsWith(".") ? text.slice(0, -1) : text
   const labels = name.length <= HOSTNAME_CHARS_MAX ? name.split(".") : []
   const last = labels.at(-1)

@@ -16,6 +16,7 @@ import type { ConnectionId } from "./native/messages.ts"
 
 /** LISTENERS_MAX of native/loop.h. */
 const LISTENERS_MAX = 1024
+const SLOT_MASK = (1 << SLOT_BITS) - 1
 /** THREADS_MAX of native/engine.c. */
 const THREADS_MAX = 64
 
@@ -40,7 +41,7 @@ class NativeEngine implements Engine {
   readonly #commands = new Commands()
   readonly #doors = new Map<number, Door>()
   /** What is remembered of a connection between an answer and its end, by thread and slot. */
-  readonly #known = new Map<number, Known>()
+  readonly #known: (Known | undefined)[][]
   readonly #closed: InEveryThread
   #closing: Promise<void> | undefined
   #inBatch = false
@@ -49,6 +50,7 @@ class NativeEngine implements Engine {
     this.#addon = addon
     this.#log = log
     this.#threads = Math.min(threads, THREADS_MAX)
+    this.#known = Array.from({ length: this.#threads }, () => [])
     this.#closed = new InEveryThread(this.#threads)
     this.#handle = addon.open(this.#threads, this.#events.exchange, (bytes) => this.#take(bytes))
   }
@@ -161,7 +163,7 @@ class NativeEngine implements Engine {
       case "reset":
         return this.#commands.about(COMMAND.reset, id)
       case "adopt":
-        this.#known.set(id.connection, { tag: undefined, adopted: decision.adopted })
+        this.#remember(id.connection, { tag: undefined, adopted: decision.adopted, forget: undefined })
         return this.#commands.adopt(id, decision.skipBytes)
       case "carry":
         if (decision.signal?.aborted) this.#commands.about(COMMAND.cancel, id)
@@ -173,13 +175,20 @@ class NativeEngine implements Engine {
   }
 
   #know(id: ConnectionId, tag: unknown, signal: AbortSignal | undefined): void {
-    if (!signal) return void this.#known.set(id.connection, { tag })
+    if (!signal) return this.#remember(id.connection, { tag, adopted: undefined, forget: undefined })
     const cancel = (): void => {
       this.#commands.about(COMMAND.cancel, id)
       if (!this.#inBatch) this.#flush()
     }
     signal.addEventListener("abort", cancel, { once: true })
-    this.#known.set(id.connection, { tag, forget: () => signal.removeEventListener("abort", cancel) })
+    const forget = (): void => signal.removeEventListener("abort", cancel)
+    this.#remember(id.connection, { tag, adopted: undefined, forget })
+  }
+
+  /** Slots are few and used again, so that coming and going allocates nothing, as it would in a map. */
+  #remember(connection: number, known: Known | undefined): void {
+    const ofThread = this.#known[connection >>> SLOT_BITS]
+    if (ofThread) ofThread[connection & SLOT_MASK] = known
   }
 
   #ended({ how, durationMs }: Pick<Ended, "how" | "durationMs">): void {
@@ -187,8 +196,9 @@ class NativeEngine implements Engine {
     const known = this.#forget(connection)
     const door = this.#doors.get(listener)
     if (!door) return
-    const ended = { remote, local: local.address, tag: known?.tag, bytesToBackend, bytesToVisitor, durationMs, how }
-    door.options.ended({ listener: door.options.name, ...ended })
+    const { name, ended } = door.options
+    const tag = known?.tag
+    ended({ listener: name, remote, local: local.address, tag, bytesToBackend, bytesToVisitor, durationMs, how })
   }
 
   #adopted(): void {
@@ -206,9 +216,9 @@ class NativeEngine implements Engine {
   }
 
   #forget(connection: number): Known | undefined {
-    const known = this.#known.get(connection)
+    const known = this.#known[connection >>> SLOT_BITS]?.[connection & SLOT_MASK]
     if (!known) return undefined
-    this.#known.delete(connection)
+    this.#remember(connection, undefined)
     known.forget?.()
     return known
   }
@@ -279,6 +289,6 @@ function newDoor(options: ListenOptions, decide: Decide, threads: number): Door 
 
 type Known = {
   readonly tag: unknown
-  readonly forget?: () => void
-  readonly adopted?: (socket: Socket) => void
+  readonly forget: (() => void) | undefined
+  readonly adopted: ((socket: Socket) => void) | undefined
 }

@@ -15,6 +15,8 @@ export type ResolvedOptions = { readonly clock: Clock; readonly log: Log; readon
 
 export class Resolved {
   readonly #options: ResolvedOptions
+  /** What needs no resolving; each endpoint is asked for with every connection to it. */
+  readonly #literal = new WeakMap<Endpoint, readonly SocketAddress[]>()
   #names: ReadonlyMap<string, Known> = new Map()
   #forgetTimer: (() => void) | undefined
 
@@ -35,9 +37,13 @@ export class Resolved {
 
   /** In the order in which to try; empty if it never resolved. */
   addressesOf(endpoint: Endpoint): readonly SocketAddress[] {
-    const literal = ipAddress(endpoint.host)
-    if (literal) return [{ address: literal, port: endpoint.port }]
-    return this.#names.get(endpointText(endpoint))?.addresses ?? []
+    const known = this.#literal.get(endpoint)
+    if (known) return known
+    const address = ipAddress(endpoint.host)
+    if (!address) return this.#names.get(endpointText(endpoint))?.addresses ?? []
+    const addresses = [{ address, port: endpoint.port }]
+    this.#literal.set(endpoint, addresses)
+    return addresses
   }
 
   stop(): void {

@@ -11,7 +11,7 @@ export type Account = {
 }
 
 export class Accounts {
-  readonly #accounts = new Map<string, Account>()
+  readonly #accounts = new Map<string, Map<EndedHow, Account>>()
 
   add({ listener, how, bytesToBackend, bytesToVisitor, durationMs }: Ended): void {
     const account = this.#accountOf(listener, how)
@@ -22,13 +22,14 @@ export class Accounts {
   }
 
   all(): readonly Readonly<Account>[] {
-    return [...this.#accounts.values()]
+    return [...this.#accounts.values()].flatMap((ofListener) => [...ofListener.values()])
   }
 
   #accountOf(listener: string, how: EndedHow): Account {
-    const key = `${listener} ${how}`
-    const account = this.#accounts.get(key) ?? newAccount(listener, how)
-    this.#accounts.set(key, account)
+    let ofListener = this.#accounts.get(listener)
+    if (!ofListener) this.#accounts.set(listener, (ofListener = new Map()))
+    let account = ofListener.get(how)
+    if (!account) ofListener.set(how, (account = newAccount(listener, how)))
     return account
   }
 }

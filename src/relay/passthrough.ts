@@ -8,7 +8,7 @@ import type { Config, Listener } from "../config/config.ts"
 import type { FaultCode } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
-import { endpointText, type SocketAddress } from "../names/endpoint.ts"
+import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoint.ts"
 import type { Admission, Ticket } from "../net/admission.ts"
 import type { Arrival, Decide, Decision, Ended, EndedHow } from "../net/engine.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
@@ -83,7 +83,8 @@ function decide(arrival: Arrival, name: ListenerName, options: PassthroughOption
     const caller = { ...arrival, source: undefined, listener, headerBytes: 0 }
     return refuse(caller, ends.why.code, ends.why.detail, options.log)
   }
-  const caller = { ...ends.value, listener, headerBytes: ends.consumedBytes }
+  const { remote, local, source } = ends.value
+  const caller = { remote, local, source, listener, headerBytes: ends.consumedBytes }
   const found = find(caller, arrival.received.subarray(ends.consumedBytes), ground.table)
   switch (found.kind) {
     case "need-more":
@@ -143,7 +144,7 @@ function leadAlong(
   options: PassthroughOptions,
 ): Decision {
   if (route.carry.mode === "peer" || route.to.kind === "box") return handOver(caller, route, hello, options)
-  const [first, ...more] = route.to.to.flatMap((endpoint) => options.resolved.addressesOf(endpoint))
+  const [first, ...more] = addressesOf(route.to.to, options.resolved)
   if (!first) return refuse(caller, "BACKEND_UNKNOWN", route.to.to.map(endpointText).join(", "), options.log)
   const ticket = options.admission.admit(caller.source, route.friend)
   if (typeof ticket === "string") return refuse(caller, ticket, routeName(route), options.log)
@@ -155,9 +156,27 @@ function leadAlong(
     skipBytes: caller.headerBytes,
     connectDeadlineMs,
     idleDeadlineMs,
-    onConnectFailure: lastWords(caller.listener.protocol, "BACKEND_REFUSES"),
+    onConnectFailure: CONNECT_FAILURE[caller.listener.protocol],
     tag: new Carried(route, caller, ticket),
   }
+}
+
+function addressesOf(
+  endpoints: readonly [Endpoint, ...Endpoint[]],
+  resolved: Pick<Resolved, "addressesOf">,
+): readonly SocketAddress[] {
+  const [first] = endpoints
+  if (endpoints.length === 1) return resolved.addressesOf(first)
+  return endpoints.flatMap((endpoint) => resolved.addressesOf(endpoint))
+}
+
+/** Ready before it is needed, which is for every connection. */
+const CONNECT_FAILURE: Readonly<Record<Protocol, Uint8Array>> = {
+  smtp: lastWords("smtp", "BACKEND_REFUSES"),
+  tls: lastWords("tls", "BACKEND_REFUSES"),
+  http: lastWords("http", "BACKEND_REFUSES"),
+  tcp: lastWords("tcp", "BACKEND_REFUSES"),
+  tunnel: lastWords("tunnel", "BACKEND_REFUSES"),
 }
 
 /** The relay takes part: as an end, or because only it can open a stream on a box's tunnel. */
@@ -221,8 +240,8 @@ function ended(report: Ended, log: Log): void {
   }
   tag.ticket.release()
   const durationMs = Math.round(report.durationMs)
-  const moved = { bytesToBackend, bytesToVisitor, durationMs, how, code }
-  log.info("carried", { route: routeName(tag.route), remote: endpointText(tag.remote), ...moved })
+  const [route, remote] = [routeName(tag.route), endpointText(tag.remote)]
+  log.info("carried", { route, remote, bytesToBackend, bytesToVisitor, durationMs, how, code })
 }
 
 /** The endings that are somebody's move. */

@@ -37,7 +37,7 @@ const SSL3 = 0x0300
 
 function readBody(body: Cursor): ParsedWhole<ClientHello, HelloRefusal> {
   const version = body.u16()
-  const random = body.take(RANDOM_BYTES)
+  const random = body.skip(RANDOM_BYTES)
   const sessionId = body.block(1)
   const ciphers = body.block(2)
   const compressions = body.block(1)

@@ -11,7 +11,7 @@ const SERVER_NAME = 0
 const ALPN = 16
 
 export function readExtensions(block: Cursor): ParsedWhole<Extensions, HelloRefusal> {
-  const seen = new Set<number>()
+  const seen = new SeenTypes()
   let serverName: Cursor | undefined
   let alpn: Cursor | undefined
   while (block.leftBytes > 0) {
@@ -19,10 +19,31 @@ export function readExtensions(block: Cursor): ParsedWhole<Extensions, HelloRefu
     const content = block.block(2)
     if (type === undefined || !content) return refuse("HELLO_MALFORMED", "an extension's length is wrong")
     // RFC 8446 §4.2: "There MUST NOT be more than one extension of the same type in a given extension block."
-    if (seen.has(type)) return refuse("HELLO_AMBIGUOUS", `extension ${type} twice`)
-    seen.add(type)
+    if (!seen.isNew(type)) return refuse("HELLO_AMBIGUOUS", `extension ${type} twice`)
     if (type === SERVER_NAME) serverName = content
     if (type === ALPN) alpn = content
   }
   return { kind: "value", value: { serverName, alpn } }
+}
+
+/** Types below 64, which nearly all are, as bits: a set for every hello would cost more than reading it. */
+class SeenTypes {
+  #below32 = 0
+  #below64 = 0
+  #others: Set<number> | undefined
+
+  /** Whether this is the first time it is asked for `type`. */
+  isNew(type: number): boolean {
+    const bit = 1 << (type & 31)
+    if (type < 32) {
+      const before = this.#below32
+      return (this.#below32 |= bit) !== before
+    }
+    if (type < 64) {
+      const before = this.#below64
+      return (this.#below64 |= bit) !== before
+    }
+    this.#others ??= new Set()
+    return this.#others.size !== this.#others.add(type).size
+  }
 }

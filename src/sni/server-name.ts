@@ -15,15 +15,15 @@ export function readServerName(extension: Cursor | undefined): ServerName {
   const list = extension.block(2)
   if (!list || list.leftBytes === 0 || extension.leftBytes > 0)
     return malformed("the server name list's length is wrong")
-  const types = new Set<number>()
+  const types: number[] = []
   let name: string | undefined
   while (list.leftBytes > 0) {
     const type = list.u8()
     const content = list.block(2)
     if (type === undefined || !content || content.leftBytes === 0) return malformed("a server name's length is wrong")
     // RFC 6066 §3: "The ServerNameList MUST NOT contain more than one name of the same name_type."
-    if (types.has(type)) return refuse("HELLO_AMBIGUOUS", `two server names of type ${type}`)
-    types.add(type)
+    if (types.includes(type)) return refuse("HELLO_AMBIGUOUS", `two server names of type ${type}`)
+    types.push(type) // at most 256 of them
     if (type === HOST_NAME) name = content.restText()
   }
   return name === undefined ? NO_NAME : checked(name)

@@ -192,11 +192,12 @@ export class Commands {
     this.#view.setUint32(at + 32, onConnectFailure.length, true)
     let next = at + 36
     for (const address of to) {
-      this.#bytes.set(addressBytes(address), next)
+      this.#bytes.set(ipBytes(address.address), next)
+      this.#view.setUint16(next + 16, address.port, false)
       next += ADDRESS_BYTES
     }
     this.#bytes.set(onConnectFailure, next)
-    this.#bytes.set(prefix, next + onConnectFailure.length)
+    if (prefix.length > 0) this.#bytes.set(prefix, next + onConnectFailure.length)
   }
 
   #begin(kind: number, { connection, generation }: ConnectionId, length: number, listener = 0): number {

@@ -51,6 +51,27 @@ describe("a cursor", () => {
     expect(block?.u16()).toBeUndefined()
   })
 
+  test("a block ends where it ends, also inside another", () => {
+    const outer = over(0, 5, 2, 7, 8, 9, 10, 11).block(2)
+    const inner = outer?.block(1)
+    expect(inner?.take(3)).toBeUndefined()
+    expect(inner?.skip(3)).toBe(false)
+    expect(inner?.rest()).toEqual(Uint8Array.of(7, 8))
+    expect(inner?.restText()).toBe("\x07\x08")
+    expect(outer?.block(2)).toBeUndefined()
+  })
+
+  test("skips what nobody looks at", () => {
+    const cursor = over(1, 2, 3)
+    expect([cursor.skip(2), cursor.u8(), cursor.skip(0), cursor.skip(1)]).toEqual([true, 3, true, false])
+  })
+
+  test.each([0, 31, 32, 33, 300])("reads %d bytes as Latin-1, whatever they are", (count) => {
+    const bytes = Uint8Array.from({ length: count + 2 }, (_, at) => 255 - (at % 256))
+    const cursor = new Cursor(bytes, 1, count + 1)
+    expect(cursor.restText()).toBe(Buffer.from(bytes.subarray(1, count + 1)).toString("latin1"))
+  })
+
   test("never throws and never reads outside, whatever is asked", () => {
     const asks = fc.constantFrom("u8", "u16", "u24", "u32", "block1", "block2", "block3", "take")
     fc.assert(

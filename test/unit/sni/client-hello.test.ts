@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { readClientHello } from "../../../src/sni/client-hello.ts"
 import { HELLO_WIRE_BYTES_MAX } from "../../../src/sni/records.ts"
-import { clientHello, cutAt, record } from "../../support/hello.ts"
+import { clientHello, cutAt, extension, record, serverName } from "../../support/hello.ts"
 import { readVectors, type HelloExpectation, type Vector } from "../../support/vectors.ts"
 import { helloVectors } from "../../vectors/make-client-hello.ts"
 
@@ -143,3 +143,19 @@ function joined(wire: Buffer): Buffer {
 function named(vectors: readonly Vector<HelloExpectation>[]): [string, Vector<HelloExpectation>][] {
   return vectors.map((vector) => [vector.name, vector])
 }
+
+describe("an extension that comes twice", () => {
+  const hello = (types: readonly number[]) =>
+    readClientHello(
+      record(clientHello({ extensions: [serverName("alice.example"), ...types.map((type) => extension(type))] })),
+    )
+
+  test.each([1, 5, 31, 32, 33, 43, 63, 64, 0x0a0a, 0xff01, 0xffff])("is refused: %d", (type) => {
+    expect(hello([type, 51, type])).toMatchObject({ kind: "refused", why: { code: "HELLO_AMBIGUOUS" } })
+  })
+
+  test("is not taken for another", () => {
+    const once = [1, 5, 31, 32, 33, 37, 63, 64, 65, 96, 0x0a0a, 0xff01, 0xffff]
+    expect(hello(once)).toMatchObject({ kind: "value" })
+  })
+})
