@@ -13,12 +13,22 @@ const verdictSchema = z.object({
   findings: z.object({ read: z.object({ level: z.enum(["no", "by-attack", "yes"]) }) }),
 })
 
+/** Where visitors find what a dedicated TLS route carries: at which names, and at which port of the relay. */
+const entranceSchema = z.object({
+  service: z.string(),
+  names: z.array(z.string()),
+  /** Not given: wherever the relay was dialled. */
+  host: z.string().optional(),
+  port: z.number().int().min(1).max(65_535),
+})
+
 const shownSchema = z.object({
   /** The relay's name: what DNS is to point at. */
   relay: z.string(),
   /** What the relay carries for this friend. */
   domains: z.array(z.string()),
   verdicts: z.array(verdictSchema),
+  entrances: z.array(entranceSchema).default([]),
 })
 
 /** What the relay says when a box attaches (docs/tunnel-protocol.md §2). */

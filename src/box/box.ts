@@ -3,12 +3,13 @@ import { ownCertificate } from "../cert/own-certificate.ts"
 import type { Clock } from "../clock/clock.ts"
 import type { BoxConfig, BoxRelay } from "../config/box-config.ts"
 import type { Log } from "../log/log.ts"
-import { endpointText } from "../names/endpoint.ts"
+import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { hostname } from "../names/hostname.ts"
 import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
 import { pin } from "../tunnel/pin.ts"
 import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
 import { keepLinked, type Link, type LinkState } from "./link.ts"
+import { keepProbing, probeSelf, targetsAt, type ProbeState } from "./self-probe.ts"
 import { servicesOf } from "./services.ts"
 
 export type BoxOptions = {
@@ -28,6 +29,8 @@ export type RelayStatus = {
   readonly link: LinkState
   /** What the relay showed when the box attached last; `undefined` before that. */
   readonly shows: RelayShows | undefined
+  /** What the last visit to the box's own name through this relay found. */
+  readonly probe: ProbeState | undefined
 }
 
 export type Box = {
@@ -39,21 +42,11 @@ export type Box = {
 export async function startBox(config: BoxConfig, options: BoxOptions): Promise<Box> {
   const identity = await boxIdentity(config.state, options.clock)
   const serve = servicesOf(config.services, options.log)
-  const links = config.relays.map((relay) => {
-    let shows: RelayShows | undefined
-    const accepts = (json: string): boolean => {
-      const shown = acceptVerdicts(json, config.promise)
-      if (shown.kind === "accepted") shows = shown.shows
-      else options.log.error("verdicts refused", { relay: relay.name, ...refusal(shown) })
-      return shown.kind === "accepted"
-    }
-    const link = linkTo(relay, { ...options, identity, serve, accepts })
-    return { relay: relay.name, link, shows: () => shows }
-  })
+  const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve }))
   return {
-    status: () => links.map(({ relay, link, shows }) => ({ relay, link: link.state(), shows: shows() })),
+    status: () => linked.map(({ status }) => status()),
     stop: () => {
-      for (const { link } of links) link.stop()
+      for (const { link } of linked) link.stop()
     },
   }
 }
@@ -69,20 +62,46 @@ export async function boxIdentity(
 }
 
 type LinkParts = BoxOptions & {
+  readonly config: Pick<BoxConfig, "promise" | "services">
   readonly identity: { readonly key: string; readonly cert: string }
   readonly serve: ReturnType<typeof servicesOf>
-  readonly accepts: (json: string) => boolean
 }
 
-function linkTo(relay: BoxRelay, { identity, serve, accepts, clock, log, dice, claim, changed }: LinkParts): Link {
+/** One relay: its tunnel, and what is known of it. */
+function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; readonly status: () => RelayStatus } {
+  const { config, identity, serve, clock, log, dice, claim, changed } = parts
+  let shows: RelayShows | undefined
+  let probe: ProbeState | undefined
   let tries = 0
+  const accepts = (json: string): boolean => {
+    const shown = acceptVerdicts(json, config.promise)
+    if (shown.kind === "accepted") shows = shown.shows
+    else log.error("verdicts refused", { relay: relay.name, ...refusal(shown) })
+    return shown.kind === "accepted"
+  }
   const dialNext = async (): Promise<BoxEnd> => {
     const relayPin = pin(relay.key)
     const at = relay.at[tries++ % relay.at.length] ?? relay.at[0]
     if (!relayPin) throw new Error("the relay's key in the file is damaged") // box-config.ts lets none through
-    return boxEnd({ ...identity, relay: at, relayPin, claim, accepts, serve, clock })
+    const end = await boxEnd({ ...identity, relay: at, relayPin, claim, accepts, serve, clock })
+    tries = 0 // what worked is dialled first the next time
+    void end.gone.then(probing(at))
+    return end
   }
-  return keepLinked({
+  /** Visits the box's own names while the tunnel is up; the returned function ends that. */
+  const probing = (at: Endpoint): (() => void) => {
+    const targets = shows ? targetsAt(at, shows, config.services) : []
+    const probed = (state: ProbeState) => {
+      probe = state
+      if (state.kind === "another-key") {
+        log.error("detached", { relay: relay.name, code: "ANOTHER_KEY", ...state })
+        link.detach(`ANOTHER_KEY: visitors of ${state.name} are shown the key ${state.shown}, which is not this box's`)
+      } else if (state.kind === "unknown") log.warn("not probed", { relay: relay.name, ...state })
+      changed?.()
+    }
+    return keepProbing({ targets, probe: (target) => probeSelf(target, clock), clock, dice, probed })
+  }
+  const link: Link = keepLinked({
     relay: `${relay.name} (${relay.at.map(endpointText).join(", ")})`,
     dial: dialNext,
     clock,
@@ -90,6 +109,7 @@ function linkTo(relay: BoxRelay, { identity, serve, accepts, clock, log, dice, c
     log,
     ...(changed && { changed }),
   })
+  return { link, status: () => ({ relay: relay.name, link: link.state(), shows, probe }) }
 }
 
 function refusal(shown: Exclude<Shown, { readonly kind: "accepted" }>) {

@@ -29,7 +29,7 @@ export function readServices(texts: readonly string[]): ServicesRead {
     const [name = "", place = ""] = text.split("=", 2)
     const to = endpoint(place)
     if (!serviceName(name) || !to || to.port === 0) return { kind: "refused", text }
-    services.set(name, { to, proxy: "none" })
+    services.set(name, { to, proxy: "none", probe: true })
   }
   return { kind: "services", services }
 }
@@ -43,7 +43,7 @@ export async function findServices(names: readonly string[]): Promise<Services> 
     try {
       const socket = await dial(to, LOOK_MS_MAX)
       socket.destroy()
-      found.set(name, { to, proxy: "none" })
+      found.set(name, { to, proxy: "none", probe: true })
     } catch {
       // nothing listens there, which is an answer
     }

@@ -23,6 +23,8 @@ export type LinkState =
   | { readonly at: "dialling"; readonly tries: number }
   | { readonly at: "up"; readonly since: Instant; readonly rttMs: number | undefined }
   | { readonly at: "waiting"; readonly until: Instant; readonly tries: number; readonly because: string }
+  /** The relay did what no relay may do; it is dialled no more until the box is started again. */
+  | { readonly at: "detached"; readonly since: Instant; readonly because: string }
   | { readonly at: "stopped" }
 
 export type LinkOptions = {
@@ -39,6 +41,8 @@ export type LinkOptions = {
 
 export type Link = {
   state(): LinkState
+  /** Ends the tunnel, cuts what it carries, and stays away. */
+  detach(because: string): void
   /** Ends the tunnel and dials no more. */
   stop(): void
 }
@@ -54,7 +58,13 @@ export function keepLinked(options: LinkOptions): Link {
   let cancelWait = () => {}
   let lostAt = clock.now()
 
-  const stopped = () => state.at === "stopped"
+  const stopped = () => state.at === "stopped" || state.at === "detached"
+  const leave = (last: LinkState) => {
+    if (stopped()) return
+    become(last)
+    cancelWait()
+    current?.close()
+  }
   const dial = (tries: number) => {
     become({ at: "dialling", tries })
     options.dial().then(up, (error: Error) => retry(tries + 1, error.message))
@@ -86,11 +96,8 @@ export function keepLinked(options: LinkOptions): Link {
   dial(0)
   return {
     state: () => (state.at === "up" ? { ...state, rttMs: current?.rttMs() } : state),
-    stop: () => {
-      become({ at: "stopped" })
-      cancelWait()
-      current?.close()
-    },
+    detach: (because) => leave({ at: "detached", since: clock.now(), because }),
+    stop: () => leave({ at: "stopped" }),
   }
 }
 
@@ -110,6 +117,8 @@ export function describeLink(state: LinkState, now: Instant): string {
       return `up since ${new Date(state.since).toISOString()}${state.rttMs === undefined ? "" : `, ${state.rttMs.toFixed(1)} ms away`}`
     case "waiting":
       return `down: ${state.because}; try ${state.tries + 1} in ${Math.max(0, Math.ceil((state.until - now) / 1000))} s`
+    case "detached":
+      return `DETACHED since ${new Date(state.since).toISOString()}: ${state.because}`
     case "stopped":
       return "stopped"
     default:

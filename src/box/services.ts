@@ -5,6 +5,7 @@
 import type { Duplex } from "node:stream"
 import type { BoxService } from "../config/box-config.ts"
 import type { Log } from "../log/log.ts"
+import { socketAddress, type SocketAddress } from "../names/endpoint.ts"
 import { dial } from "../net/dial.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
 import { splice } from "../net/splice.ts"
@@ -26,13 +27,27 @@ export function servicesOf(services: ReadonlyMap<string, BoxService>, log: Log):
       log.warn("service refused", { service: request.service, why: "not listed in this box's file" })
       return false
     }
-    const local = await dial(service.to, SERVICE_CONNECT_MS_MAX)
-    if (service.proxy !== "none")
-      local.write(writeProxyHeader(service.proxy, { ...request, alpn: onlyOne(request.alpn) }))
+    const local = await connectHome(service, request)
     const { how, leftToRightBytes, rightToLeftBytes } = await splice(opened(), local)
     log.info("served", { service: request.service, how, bytesIn: leftToRightBytes, bytesOut: rightToLeftBytes })
     return true
   }
+}
+
+/** Connects to a service and says whose connection it is, if the service wants to know. Rejects as `dial` does. */
+export async function connectHome(service: BoxService, caller: Omit<StreamRequest, "service">): Promise<Duplex> {
+  const local = await dial(service.to, SERVICE_CONNECT_MS_MAX)
+  if (service.proxy !== "none") local.write(writeProxyHeader(service.proxy, { ...caller, alpn: onlyOne(caller.alpn) }))
+  return local
+}
+
+/** The ends of a connection that the box makes to a service for itself. */
+export const FROM_THE_BOX = { remote: loopback(), local: loopback() }
+
+function loopback(): SocketAddress {
+  const address = socketAddress("127.0.0.1:1")
+  if (!address) throw new Error("127.0.0.1:1 is an address")
+  return address
 }
 
 /** The application protocol is known before the handshake only where one alone was offered. */

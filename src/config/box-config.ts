@@ -24,8 +24,8 @@ export type BoxRelay = {
   readonly key: string
 }
 
-/** What the relay may ask for by name, and where at home it is. */
-export type BoxService = { readonly to: Endpoint; readonly proxy: ProxyOut }
+/** What the relay may ask for by name, and where at home it is. `probe`: its key is compared with what visitors see. */
+export type BoxService = { readonly to: Endpoint; readonly proxy: ProxyOut; readonly probe: boolean }
 
 export type BoxConfigRead =
   | { readonly kind: "config"; readonly config: BoxConfig }
@@ -35,10 +35,11 @@ const place = leaf((text) => withPort(text), "a host with a port", 'host and por
 
 const serviceSchema = z
   .union([
-    place.transform((to) => ({ to, proxy: "none" as const })),
+    place.transform((to) => ({ to, proxy: "none" as const, probe: true })),
     z.strictObject({
       to: place,
       proxy: z.enum(["none", "v1", "v2"]).meta({ description: "none, v1 or v2" }).default("none"),
+      probe: z.boolean().meta({ description: "true or false" }).default(true),
     }),
   ])
   .meta({
@@ -105,9 +106,10 @@ export function boxConfigText(
     `    at: [${at.map((where) => JSON.stringify(placeText(where))).join(", ")}]`,
     `    key: ${JSON.stringify(key)}`,
   ])
-  const services = [...config.services].map(([name, { to, proxy }]) => {
+  const services = [...config.services].map(([name, { to, proxy, probe }]) => {
     const where = JSON.stringify(placeText(to))
-    return proxy === "none" ? `  ${name}: ${where}` : `  ${name}: { to: ${where}, proxy: ${proxy} }`
+    const more = `${proxy === "none" ? "" : `, proxy: ${proxy}`}${probe ? "" : ", probe: false"}`
+    return more === "" ? `  ${name}: ${where}` : `  ${name}: { to: ${where}${more} }`
   })
   return [
     "# The box at home. `waypost box -c` runs it; docs/configuration.md explains every key.",

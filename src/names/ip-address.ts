@@ -62,6 +62,14 @@ export function isIpv6(address: IpAddress): boolean {
   return address.includes(":")
 }
 
+/**
+ * An address that anybody on the internet may have: not private, shared, loopback, link-local, multicast, unspecified,
+ * for documentation, or wrapping another one (the IANA special-purpose registries, RFC 6890).
+ */
+export function isGlobal(address: IpAddress): boolean {
+  return ipaddr.parse(address).range() === "unicast"
+}
+
 /** Reads `10.0.0.0/8`, or a bare address as a range of one. */
 export function cidr(text: string): Cidr | undefined {
   const [addressText = "", bitsText, ...more] = text.split("/")

@@ -1,12 +1,12 @@
 /** Makes the line that lets a friend's box in: what `waypost invite` prints. Works beside a running relay. */
 import { ownCertificate } from "../cert/own-certificate.ts"
 import type { Clock, Instant } from "../clock/clock.ts"
-import type { Config, Listener } from "../config/config.ts"
+import type { Config } from "../config/config.ts"
 import type { Endpoint } from "../names/endpoint.ts"
-import type { IpAddress } from "../names/ip-address.ts"
 import { boxesIn } from "../store/boxes.ts"
 import { INVITATION_LIFETIME_MS, invitationLine, newSecret, secretDigest } from "../tunnel/invitation.ts"
 import { pinOfCertificate } from "../tunnel/pin.ts"
+import { publicPlaces } from "./public-places.ts"
 
 export type Invited =
   | { readonly kind: "invited"; readonly line: string; readonly until: Instant }
@@ -28,20 +28,5 @@ export async function inviteFriend(config: Config, friend: string, replace: bool
 
 /** Where boxes dial: the relay's name where a listener takes every address, and the addresses that it names. */
 function tunnelEndpoints(config: Config): readonly Endpoint[] {
-  const binds = config.listeners.filter(isTunnel).flatMap((listener) => listener.bind)
-  const places = binds.map(({ address, port }): Endpoint => ({
-    host: isAny(address) ? config.relay.name : address,
-    port,
-  }))
-  return places.filter(
-    (place, at) => places.findIndex(({ host, port }) => host === place.host && port === place.port) === at,
-  )
-}
-
-function isTunnel(listener: Listener): boolean {
-  return listener.protocol === "tunnel"
-}
-
-function isAny(address: IpAddress): boolean {
-  return address === "0.0.0.0" || address === "::"
+  return publicPlaces(config, "tunnel").map(({ host, port }) => ({ host: host ?? config.relay.name, port }))
 }

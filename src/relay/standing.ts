@@ -7,6 +7,7 @@ import type { Verdict } from "../policy/verdict.ts"
 import type { FriendName, ListenerName, Otherwise, Route } from "../route/route.ts"
 import { RouteTable } from "../route/table.ts"
 import { keptPromises } from "./assessment.ts"
+import { entrancesOf } from "./public-places.ts"
 
 export class Standing {
   readonly config: Config
@@ -42,7 +43,7 @@ export class Standing {
   shownTo(friend: FriendName): object {
     const domains = this.config.friends.find(({ name }) => name === friend)?.domains.map(patternText) ?? []
     const verdicts = this.verdicts.filter((verdict) => verdict.friend === friend)
-    return { relay: this.config.relay.name, domains, verdicts }
+    return { relay: this.config.relay.name, domains, verdicts, entrances: entrancesOf(this.config, friend) }
   }
 
   /** Where mail for a domain goes that a friend left with us, or anybody if none is named: on whichever listener it came. */

@@ -92,6 +92,29 @@ const HTTPS = ["--serve", "https=127.0.0.1:443"]
     expect(page()).toBeUndefined()
   })
 
+  test("the relay puts itself in the middle: the box sees another key than its own, and leaves, loudly", async () => {
+    await home.relay("relay", relayText())
+    await home.relay("relay2", relayText())
+    const box = await attached("relay", "relay2")
+    await eventually("the box has visited itself through both", async () => {
+      const { out } = await home.status()
+      return out.split("were shown this box's key").length > 2
+    })
+    await standsInBetween(home)
+    await box.stop()
+    const again = home.box()
+    await eventually(
+      "the visitor reads what she should not",
+      () => page() === `Alice's page for ${publicAddress("relay")}\n`,
+    )
+    await eventually("the box has left", () => again.said().includes('"code":"ANOTHER_KEY"'))
+    expect(page("relay")).not.toContain("Alice's page")
+    expect(page("relay2")).toBe(`Alice's page for ${publicAddress("visitor")}\n`)
+    const { code, out } = await home.status()
+    expect(out).toContain("DETACHED")
+    expect(code).toBe(1)
+  })
+
   test("a relay that asks for a service which the box does not list gets nothing", async () => {
     const listeners = `  router: { bind: ["AT:8080"], protocol: tcp, friend: alice }`
     await home.relay("relay", relayText({ listeners, routes: "      router: { mode: dedicated, to: box }" }))
@@ -150,6 +173,40 @@ const HTTPS = ["--serve", "https=127.0.0.1:443"]
 async function withProxyHeader(boxFile: string): Promise<void> {
   const written = await readFile(boxFile, "utf8")
   await writeFile(boxFile, written.replace('https: "127.0.0.1:443"', 'https: { to: "127.0.0.1:443", proxy: v2 }'))
+}
+
+/** Bob's other program: ends the visitors' TLS with a key of his own and reads, then asks the relay as a visitor would. */
+async function standsInBetween(home: Household): Promise<void> {
+  const bobs = await keyPair("alice.example")
+  const at = (name: string) => join(home.folder, name)
+  await writeFile(at("bob-key.pem"), bobs.key, { mode: 0o600 })
+  await writeFile(at("bob-cert.pem"), bobs.cert)
+  await writeFile(
+    at("between.conf"),
+    `daemon off; master_process off; pid ${at("between.pid")}; error_log stderr;
+events {}
+http {
+  access_log off;
+  server {
+    listen ${publicAddress("relay")}:8443 ssl;
+    ssl_certificate ${at("bob-cert.pem")};
+    ssl_certificate_key ${at("bob-key.pem")};
+    location / {
+      proxy_pass https://${publicAddress("relay")}:443;
+      proxy_ssl_server_name on;
+      proxy_ssl_name alice.example;
+    }
+  }
+}
+`,
+  )
+  home.start("relay", "nginx", "-e", "stderr", "-c", at("between.conf"))
+  const rules = [
+    "add table ip between",
+    "add chain ip between in { type nat hook prerouting priority -100 ; }",
+    "add rule ip between in tcp dport 443 redirect to :8443",
+  ]
+  home.internet.run("relay", "nft", rules.join("\n"))
 }
 
 /** The web page of a router at home, which is nobody's business. */

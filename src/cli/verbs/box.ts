@@ -1,4 +1,5 @@
 import { describeLink } from "../../box/link.ts"
+import { describeProbe } from "../../box/self-probe.ts"
 import { systemClock } from "../../clock/clock.ts"
 import { BOX_FILE, loadBoxFile } from "../box-file.ts"
 import { EXIT } from "../exit-code.ts"
@@ -18,7 +19,7 @@ export const box = verb({
     config: BOX_FILE,
     json: JSON_OUTPUT,
   },
-  examples: [["waypost box status", "exit code 1: no tunnel is up"]],
+  examples: [["waypost box status", "exit code 1: no tunnel is up, or a relay was found to stand in between"]],
   run: async ({ action, config: file, json }) => {
     const config = await loadBoxFile(file)
     if (action === "run") {
@@ -29,14 +30,21 @@ export const box = verb({
     const running = status !== undefined && systemClock.now() - status.at < STATUS_FRESH_MS
     if (json) sayJson({ running, relays: status?.relays ?? [] })
     else say(running ? statusText(status) : "No box runs with this file.")
-    return running && status.relays.some(({ link }) => link.at === "up") ? EXIT.fine : EXIT.failed
+    return running && isWell(status) ? EXIT.fine : EXIT.failed
   },
 })
+
+function isWell({ relays }: SavedStatus): boolean {
+  return relays.some(({ link }) => link.at === "up") && relays.every(({ link }) => link.at !== "detached")
+}
 
 function statusText({ relays }: SavedStatus): string {
   const now = systemClock.now()
   return textTable(
-    relays.map(({ relay, link }) => [relay, describeLink(link, now)]),
+    relays.flatMap(({ relay, link, probe }) => [
+      [relay, describeLink(link, now)],
+      ["", describeProbe(probe)],
+    ]),
     columns(),
   )
 }

@@ -96,6 +96,18 @@ test("a stopped link closes its tunnel and dials no more", async () => {
   expect(link.state()).toEqual({ at: "stopped" })
 })
 
+test("a detached link closes its tunnel, dials no more, and stays detached", async () => {
+  const first = scriptedEnd()
+  const { clock, link, dials } = linked(first)
+  await clock.turn(0)
+  link.detach("it shows another key")
+  first.lose()
+  await clock.turn(3_600_000)
+  link.stop()
+  expect([first.closed, dials()]).toEqual([true, 1])
+  expect(describeLink(link.state(), 0)).toMatch(/^DETACHED since .*: it shows another key$/)
+})
+
 test("a link stopped while it waits stays stopped", async () => {
   const { clock, link, dials } = linked("connection refused")
   await clock.turn(0)

@@ -35,7 +35,7 @@ function visitor(says: string): { readonly stream: Duplex; readonly hears: Promi
 
 test("a listed service is reached, and is told the visitor's address where it wants a PROXY header", async () => {
   const { server, to } = await atHome()
-  const serve = servicesOf(new Map([["https", { to, proxy: "v1" as const }]]), silentLog)
+  const serve = servicesOf(new Map([["https", { to, proxy: "v1" as const, probe: true }]]), silentLog)
   const { stream, hears } = visitor("hello")
   expect(await serve(request("https"), () => stream)).toBe(true)
   expect(await hears).toBe("heard: PROXY TCP4 192.0.2.9 198.51.100.10 51000 443\r\nhello")
@@ -49,7 +49,7 @@ test("what is not listed is refused, and the stream is not even opened", async (
 
 test("a service that is down is a fault", async () => {
   const serve = servicesOf(
-    new Map([["https", { to: endpoint("127.0.0.1:1") as Endpoint, proxy: "none" as const }]]),
+    new Map([["https", { to: endpoint("127.0.0.1:1") as Endpoint, proxy: "none" as const, probe: true }]]),
     silentLog,
   )
   await expect(serve(request("https"), () => expect(true).toBe(false) as never)).rejects.toMatchObject({

@@ -28,8 +28,8 @@ test("a box's file is read: relays, services, promise, and the state folder from
   })
   const services = read.kind === "config" ? [...read.config.services] : []
   expect(services).toEqual([
-    ["https", { to: { host: "127.0.0.1", port: 443 }, proxy: "v2" }],
-    ["smtp", { to: { host: "127.0.0.1", port: 25 }, proxy: "none" }],
+    ["https", { to: { host: "127.0.0.1", port: 443 }, proxy: "v2", probe: true }],
+    ["smtp", { to: { host: "127.0.0.1", port: 25 }, proxy: "none", probe: true }],
   ])
 })
 
