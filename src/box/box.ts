@@ -83,7 +83,16 @@ function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; reado
     const relayPin = pin(relay.key)
     const at = relay.at[tries++ % relay.at.length] ?? relay.at[0]
     if (!relayPin) throw new Error("the relay's key in the file is damaged") // box-config.ts lets none through
-    const end = await boxEnd({ ...identity, relay: at, relayPin, claim, accepts, serve, clock })
+    const end = await boxEnd({
+      ...identity,
+      relay: at,
+      relayPin,
+      claim,
+      accepts,
+      serve,
+      carriers: relay.carriers,
+      clock,
+    })
     tries = 0 // what worked is dialled first the next time
     void end.gone.then(probing(at))
     return end

@@ -36,6 +36,7 @@ export async function joinRelay({ invitation, identity, promise, clock }: Joinin
         relayPin: invitation.relayPin,
         claim: invitation.secret,
         accepts,
+        carriers: false,
         serve: async () => false, // nothing is served before the owner has a file that says what
         clock,
       })
@@ -51,7 +52,7 @@ export async function joinRelay({ invitation, identity, promise, clock }: Joinin
 /** The relay of an invitation as it stands in box.yaml, under the first label of its name. */
 export function relayOf(invitation: Invitation, shows: RelayShows): BoxRelay {
   const [, ownLabel = "relay"] = /^([a-z0-9-]+)/.exec(shows.relay) ?? []
-  return { name: ownLabel, at: invitation.relays, key: invitation.relayPin }
+  return { name: ownLabel, at: invitation.relays, key: invitation.relayPin, carriers: true }
 }
 
 /** box.yaml with this relay in it: a new file, or `existing` with one entry more and everything else as it was. */

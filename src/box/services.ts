@@ -9,27 +9,27 @@ import { socketAddress, type SocketAddress } from "../names/endpoint.ts"
 import { dial } from "../net/dial.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
 import { splice } from "../net/splice.ts"
+import type { Serve } from "../tunnel/box-carriers.ts"
 import type { StreamRequest } from "../tunnel/wire.ts"
 
 /** Ours: services are at home, so what does not answer in this time is down. */
 const SERVICE_CONNECT_MS_MAX = 5_000
-
-export type Serve = (request: StreamRequest, opened: () => Duplex) => Promise<boolean>
 
 /**
  * Connects to the service and splices until the connection ends; resolves at once to `false` when the table does not
  * have it. Rejects with a `FaultError` when the service does not answer.
  */
 export function servicesOf(services: ReadonlyMap<string, BoxService>, log: Log): Serve {
-  return async (request, opened) => {
+  return async (request, opened, over) => {
     const service = services.get(request.service)
     if (!service) {
       log.warn("service refused", { service: request.service, why: "not listed in this box's file" })
       return false
     }
     const local = await connectHome(service, request)
-    const { how, leftToRightBytes, rightToLeftBytes } = await splice(opened(), local)
-    log.info("served", { service: request.service, how, bytesIn: leftToRightBytes, bytesOut: rightToLeftBytes })
+    const visitor = opened()
+    const { how, leftToRightBytes, rightToLeftBytes } = await splice(visitor, local)
+    log.info("served", { service: request.service, over, how, bytesIn: leftToRightBytes, bytesOut: rightToLeftBytes })
     return true
   }
 }

@@ -6,9 +6,11 @@ import {
   sentencesFor,
   TABLE_LEGEND,
   warningSentence,
+  wayHomeSentence,
   type People,
 } from "../policy/sentences.ts"
 import { verdictTable } from "../policy/verdict-table.ts"
+import { wayHome } from "../policy/way-home.ts"
 import { warningText, type WarningCode } from "../policy/warnings.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Assessment } from "../relay/assessment.ts"
@@ -60,8 +62,9 @@ function warningPart(code: WarningCode, verdicts: readonly Verdict[], widthChars
 export function verdictsText(config: Config, verdicts: readonly Verdict[], widthChars: number): string {
   const parts = routesOf(config).flatMap((route) => {
     const verdict = verdicts.find((one) => routeName(one) === routeName(route))
-    const { operator, owner } = peopleOf(route)
-    const said = verdict ? sentencesFor(verdict, operator, owner) : []
+    const people = peopleOf(route)
+    const powers = verdict ? sentencesFor(verdict, people.operator, people.owner) : []
+    const said = [...powers, wayHomeSentence(wayHome(route), people)]
     return [[coloured("title", describeRoute(route)), ...said.map((line) => indented(line, widthChars))].join("\n")]
   })
   return parts.join("\n\n")

@@ -22,6 +22,8 @@ export type BoxRelay = {
   readonly at: readonly [Endpoint, ...Endpoint[]]
   /** SHA-256 of the relay's public key, base64url. */
   readonly key: string
+  /** Whether what is TLS end to end may come over plain TCP beside the tunnel. */
+  readonly carriers: boolean
 }
 
 /** What the relay may ask for by name, and where at home it is. `probe`: its key is compared with what visitors see. */
@@ -50,6 +52,7 @@ const boxRelaySchema = z
   .strictObject({
     at: oneOrMore(place, 'host and port, as in "relay.bob.example:7443", or a list of them'),
     key: leaf(keyPin, "a relay's key", "the 43 characters behind # in the invitation"),
+    carriers: z.boolean().meta({ description: "true or false" }).default(true),
   })
   .meta({ description: "a map with at and key" })
 
@@ -101,10 +104,11 @@ export function boxConfigText(
   config: Pick<BoxConfig, "promise" | "relays" | "services">,
   placeText: (place: Endpoint) => string,
 ): string {
-  const relays = config.relays.map(({ name, at, key }) => [
+  const relays = config.relays.map(({ name, at, key, carriers }) => [
     `  ${name}:`,
     `    at: [${at.map((where) => JSON.stringify(placeText(where))).join(", ")}]`,
     `    key: ${JSON.stringify(key)}`,
+    ...(carriers ? [] : ["    carriers: false"]),
   ])
   const services = [...config.services].map(([name, { to, proxy, probe }]) => {
     const where = JSON.stringify(placeText(to))

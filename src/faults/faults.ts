@@ -96,6 +96,7 @@ export const faults = {
     alert: "internal_error",
   },
   TUNNEL_REFUSED: { blame: "operator", tell: "The relay did not let the box in" },
+  CARRIER_UNKNOWN: { blame: "friend", tell: "The carrier shows no ticket that is open here" },
   ANOTHER_KEY: { blame: "friend", tell: "Visitors of the box's name are shown a key that is not the box's" },
   // Admission
   TOO_MANY_FROM_SOURCE: { blame: "peer", tell: "Too many connections from your address", smtp: "421 4.7.0", http: 429 },

@@ -5,6 +5,7 @@
 import { POWERS, type Defence, type Finding, type Level, type Power, type Reason, type Verdict } from "./verdict.ts"
 import type { BrokenPromise } from "./promises.ts"
 import type { WarningCode } from "./warnings.ts"
+import type { WayHome } from "./way-home.ts"
 
 /** The two people a sentence is about: who runs the relay, and whose traffic it is. */
 export type People = { readonly operator: string; readonly owner: string }
@@ -40,6 +41,22 @@ export function brokenPromiseSentence(broken: BrokenPromise, { operator, owner }
 export function warningSentence(code: WarningCode, verdict: Verdict, { operator, owner }: People): string {
   const finding = verdict.findings[WARNED_POWER[code]]
   return claim(verdict, finding, { operator, owner }) + againstText(finding)
+}
+
+/** "Whoever is between Bob's relay and Alice's box sees …" */
+export function wayHomeSentence(way: WayHome, { operator, owner }: People): string {
+  return `Whoever is between ${operator}'s relay and ${owner}'s box ${WAY_WORDS[way]}.`
+}
+
+const WAY_WORDS: Readonly<Record<WayHome, string>> = {
+  "as-without-a-relay":
+    "sees what he would see without a relay: the visitor's address, the server's name, sizes, times, and ciphertext",
+  "inside-the-tunnel": "sees sizes and times alone, because it passes inside the tunnel's TLS",
+  "as-the-visitor-sent-it":
+    "sees it as the visitor sent it: what the visitor's own protocol does not encrypt, he can read",
+  "own-tls": "sees sizes and times, because the relay hands it on over TLS or not at all",
+  "own-tls-if-offered": "can read it where the next host offers no TLS, or where he hides that it does",
+  "in-the-clear": "can read it, because nothing encrypts it there",
 }
 
 /** A capital letter for a name that the configuration has in small ones. */

@@ -1,45 +1,93 @@
-/** The boxes that are attached right now. A friend may have two tunnels for a moment, while the box changes over. */
+/**
+ * The boxes that are attached right now, each with its tunnel and its carriers. A friend may have two tunnels for a
+ * moment, while the box changes over.
+ */
+import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { value, type Parsed } from "../bytes/parsed.ts"
 import type { FriendName } from "../route/route.ts"
+import { readGreeting, type CarrierRefusal } from "../tunnel/carrier.ts"
+import type { CarrierPool } from "../tunnel/carrier-pool.ts"
 import type { RelayEnd } from "../tunnel/relay-end.ts"
 import type { StreamRequest } from "../tunnel/wire.ts"
 
 export type Attached = {
-  add(friend: FriendName, box: RelayEnd): void
+  add(friend: FriendName, box: RelayEnd, carriers: CarrierPool): void
   /** A stream on the friend's newest tunnel; `undefined` while the box is away. */
   open(friend: FriendName, request: StreamRequest): Duplex | undefined
+  /** A ready carrier of the friend's newest tunnel that was told of the connection; `undefined`: use a stream. */
+  takeCarrier(friend: FriendName, request: StreamRequest): Socket | undefined
+  /** Reads a carrier's greeting; the value takes the connection in. */
+  readonly greeted: (received: Uint8Array) => Parsed<(carrier: Socket) => void, CarrierRefusal>
+  /** Has `drain` wait for this connection too. */
+  carrying(ended: Promise<unknown>): void
   isHere(friend: FriendName): boolean
   /** Ends the tunnels of a friend whose key was revoked. */
   drop(friend: FriendName): void
   list(): readonly AttachedBox[]
-  /** Asks every box to dial anew, and resolves when their streams have ended. */
+  /** Asks every box to dial anew, and resolves when their streams and what carriers carry have ended. */
   drain(): Promise<void>
   close(): void
 }
 
-export type AttachedBox = { readonly friend: FriendName; readonly streams: number; readonly rttMs: number | undefined }
+export type AttachedBox = {
+  readonly friend: FriendName
+  readonly streams: number
+  readonly carriersReady: number
+  readonly rttMs: number | undefined
+}
+
+type Tunnel = { readonly box: RelayEnd; readonly carriers: CarrierPool }
 
 export function attachedBoxes(): Attached {
-  const tunnels = new Map<FriendName, RelayEnd[]>() // newest first; no friend without a tunnel
-  const forget = (friend: FriendName, box: RelayEnd) => {
-    const left = (tunnels.get(friend) ?? []).filter((other) => other !== box)
+  const tunnels = new Map<FriendName, Tunnel[]>() // newest first; no friend without a tunnel
+  const underWay = new Set<Promise<unknown>>()
+  const forget = (friend: FriendName, tunnel: Tunnel) => {
+    tunnel.carriers.close()
+    const left = (tunnels.get(friend) ?? []).filter((other) => other !== tunnel)
     if (left.length > 0) tunnels.set(friend, left)
     else tunnels.delete(friend)
   }
-  const all = () => [...tunnels].flatMap(([friend, boxes]) => boxes.map((box) => ({ friend, box })))
+  const all = () => [...tunnels].flatMap(([friend, some]) => some.map((tunnel) => ({ friend, ...tunnel })))
   return {
-    add: (friend, box) => {
-      tunnels.set(friend, [box, ...(tunnels.get(friend) ?? [])])
-      void box.gone.then(() => forget(friend, box))
+    add: (friend, box, carriers) => {
+      const tunnel = { box, carriers }
+      tunnels.set(friend, [tunnel, ...(tunnels.get(friend) ?? [])])
+      void box.gone.then(() => forget(friend, tunnel))
     },
-    open: (friend, request) => tunnels.get(friend)?.[0]?.open(request),
+    open: (friend, request) => tunnels.get(friend)?.[0]?.box.open(request),
+    takeCarrier: (friend, request) => tunnels.get(friend)?.[0]?.carriers.take(request),
+    greeted: (received) => {
+      let owner: CarrierPool | undefined
+      const read = readGreeting(received, (id) => {
+        for (const { carriers } of all()) {
+          const ticket = carriers.redeem(id)
+          if (!ticket) continue
+          owner = carriers
+          return ticket
+        }
+        return undefined
+      })
+      if (read.kind !== "value") return read
+      return value((carrier) => owner?.ready(carrier, read.value), read.consumedBytes)
+    },
+    carrying: (ended) => {
+      underWay.add(ended)
+      void ended.finally(() => underWay.delete(ended))
+    },
     isHere: (friend) => tunnels.has(friend),
     drop: (friend) => {
-      for (const box of tunnels.get(friend) ?? []) box.close()
+      for (const { box } of tunnels.get(friend) ?? []) box.close()
     },
-    list: () => all().map(({ friend, box }) => ({ friend, streams: box.streams, rttMs: box.rttMs() })),
+    list: () =>
+      all().map(({ friend, box, carriers }) => ({
+        friend,
+        streams: box.streams,
+        carriersReady: carriers.readyCount,
+        rttMs: box.rttMs(),
+      })),
     drain: async () => {
-      await Promise.all(all().map(({ box }) => box.drain()))
+      await Promise.all([...all().map(({ box }) => box.drain()), ...underWay])
     },
     close: () => {
       for (const { box } of all()) box.close()

@@ -1,10 +1,13 @@
 /** The relay's side of its friends' boxes: lets them in, keeps their tunnels, and carries visitors to their services. */
+import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import { splice } from "../net/splice.ts"
-import { routeName, type FriendName, type Route } from "../route/route.ts"
+import { endsTlsAtTheBox, routeName, type FriendName, type Route } from "../route/route.ts"
 import { boxesIn } from "../store/boxes.ts"
+import { ticket } from "../tunnel/carrier.ts"
+import { carrierPool } from "../tunnel/carrier-pool.ts"
 import { tunnelDoor } from "../tunnel/door.ts"
 import { secretDigest } from "../tunnel/invitation.ts"
 import type { Attached } from "./attached.ts"
@@ -45,7 +48,11 @@ export function boxes(options: BoxesOptions): Boxes {
     verdictsFor: (friend) => JSON.stringify(options.shown(friend)),
     attached: (friend, box) => {
       log.info("box attached", { friend })
-      attached.add(friend, box)
+      attached.add(
+        friend,
+        box,
+        carrierPool({ offer: (some) => box.offer(some), newTicket: () => ticket(randomBytes), clock }),
+      )
       endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
       options.came(friend)
     },
@@ -56,13 +63,14 @@ export function boxes(options: BoxesOptions): Boxes {
     attached,
     acceptTunnel: (socket) => door.accept(socket),
     carry: (socket, route, service, visitor) => {
-      const stream = openService(attached, route.friend, service, visitor)
-      if (!stream) {
+      const way = endsTlsAtTheBox(route) ? "carrier-or-stream" : "stream"
+      const home = openService(attached, route.friend, service, visitor, way)
+      if (!home) {
         log.info("refused", { route: routeName(route), code: "BOX_AWAY", detail: "the friend's box is not attached" })
         socket.on("error", () => {}) // whoever was refused may go as they like
         return void socket.end(lastWords(visitor.protocol, "BOX_AWAY"))
       }
-      void splice(socket, stream, { idleDeadlineMs: options.idleDeadlineMs() })
+      attached.carrying(splice(socket, home, { idleDeadlineMs: options.idleDeadlineMs() }))
     },
   }
 }

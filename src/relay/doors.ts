@@ -51,6 +51,7 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
     admission: new Admission(() => now.standing.config.limits),
     resolved,
     handOver: (socket, connection) => take(socket, connection, now, peers),
+    greeted: peers.boxes.attached.greeted,
     log,
   })
   const listeners = new OpenListeners({

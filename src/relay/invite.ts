@@ -26,7 +26,11 @@ export async function inviteFriend(config: Config, friend: string, replace: bool
   return { kind: "invited", line, until }
 }
 
-/** Where boxes dial: the relay's name where a listener takes every address, and the addresses that it names. */
+/**
+ * Where boxes dial, first the listeners that are for them: the relay's name where a listener takes every address, and
+ * the addresses that it names.
+ */
 function tunnelEndpoints(config: Config): readonly Endpoint[] {
-  return publicPlaces(config, "tunnel").map(({ host, port }) => ({ host: host ?? config.relay.name, port }))
+  const places = [...publicPlaces(config, "tunnel"), ...publicPlaces(config, "tls")]
+  return places.map(({ host, port }) => ({ host: host ?? config.relay.name, port }))
 }

@@ -9,6 +9,7 @@ import type { FaultCode } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoint.ts"
+import type { Hostname } from "../names/hostname.ts"
 import type { Admission, Ticket } from "../net/admission.ts"
 import type { Arrival, Decide, Decision, Ended, EndedHow } from "../net/engine.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
@@ -16,6 +17,9 @@ import type { Resolved } from "../net/resolved.ts"
 import { routeName, type ListenerName, type Protocol, type Route } from "../route/route.ts"
 import type { RouteTable } from "../route/table.ts"
 import { readClientHello, type ClientHello } from "../sni/client-hello.ts"
+import { beginsAsCarrier } from "../tunnel/carrier.ts"
+import { TUNNEL_ALPN } from "../tunnel/wire.ts"
+import type { Attached } from "./attached.ts"
 import { lastWords } from "./last-words.ts"
 import { trueEnds, type TrueEnds } from "./true-ends.ts"
 
@@ -26,12 +30,14 @@ export type PassthroughOptions = {
   readonly resolved: Pick<Resolved, "addressesOf">
   /** Takes what the relay is itself an end of, what goes to a box's tunnel, and the tunnels of boxes. */
   readonly handOver: (socket: Socket, connection: HandedOver) => void
+  /** The greeting of a carrier that a box has dialled (src/tunnel/carrier.ts). */
+  readonly greeted: Attached["greeted"]
   readonly log: Log
 }
 
 /** Replaced whole when the configuration is. */
 export type Ground = {
-  readonly config: Pick<Config, "limits">
+  readonly config: Pick<Config, "limits" | "relay">
   readonly table: RouteTable
   listener(name: ListenerName): Listener | undefined
 }
@@ -49,7 +55,7 @@ export type HandedOver = {
 }
 
 export type Passthrough = {
-  /** When a listener of this protocol is asked: at once where the server speaks first. */
+  /** When a listener of this protocol is asked: at once where the server may speak first. */
   readonly ask: (protocol: Protocol) => "accept" | "bytes"
   readonly decideFor: (listener: ListenerName) => Decide
   /** To be told of every report of the engine. */
@@ -58,19 +64,21 @@ export type Passthrough = {
 
 export function passthrough(options: PassthroughOptions): Passthrough {
   return {
-    ask: (protocol) => (protocol === "tls" ? "bytes" : "accept"),
+    ask: (protocol) => (protocol === "tls" || protocol === "tunnel" ? "bytes" : "accept"),
     decideFor: (name) => (arrival) => decide(arrival, name, options),
     ended: (report) => ended(report, options.log),
   }
 }
 
-/** A connection whose true ends are known. */
-type Caller = TrueEnds & { readonly listener: Listener; readonly headerBytes: number }
+/** A connection whose true ends are known. `protocol`: where it is not the listener's. */
+type Caller = TrueEnds & { readonly listener: Listener; readonly headerBytes: number; readonly protocol?: Protocol }
 
 type Found =
   | { readonly kind: "need-more" }
   | { readonly kind: "route"; readonly route: Route; readonly hello?: ClientHello }
   | { readonly kind: "shared" } // the protocol will say
+  | { readonly kind: "tunnel" } // a box that attaches
+  | { readonly kind: "carrier"; readonly take: (carrier: Socket) => void; readonly greetingBytes: number }
   | { readonly kind: "refused"; readonly code: FaultCode; readonly detail: string }
 
 function decide(arrival: Arrival, name: ListenerName, options: PassthroughOptions): Decision {
@@ -85,7 +93,7 @@ function decide(arrival: Arrival, name: ListenerName, options: PassthroughOption
   }
   const { remote, local, source } = ends.value
   const caller = { remote, local, source, listener, headerBytes: ends.consumedBytes }
-  const found = find(caller, arrival.received.subarray(ends.consumedBytes), ground.table)
+  const found = find(caller, arrival.received.subarray(ends.consumedBytes), ground, options.greeted)
   switch (found.kind) {
     case "need-more":
       return WAIT
@@ -93,6 +101,10 @@ function decide(arrival: Arrival, name: ListenerName, options: PassthroughOption
       return refuse(caller, found.code, found.detail, options.log)
     case "shared":
       return handOver(caller, undefined, undefined, options)
+    case "tunnel":
+      return handOver({ ...caller, protocol: "tunnel" }, undefined, undefined, options)
+    case "carrier": // bounded by its box's pool, and no visitor: it takes nobody's place in the limits
+      return { do: "adopt", skipBytes: caller.headerBytes + found.greetingBytes, adopted: found.take }
     case "route":
       return leadAlong(found.route, caller, found.hello, options)
     default:
@@ -103,15 +115,21 @@ function decide(arrival: Arrival, name: ListenerName, options: PassthroughOption
 const WAIT = { do: "wait" } as const
 
 /** The friend's own address or port first, then what the visitor asks for by name. */
-function find({ listener, local }: Caller, received: Uint8Array, table: RouteTable): Found {
+function find(
+  { listener, local }: Caller,
+  received: Uint8Array,
+  { table, config }: Ground,
+  greeted: Attached["greeted"],
+): Found {
   const own = table.atAccept(listener.name, local.address)
   if (own) return { kind: "route", route: own }
   switch (listener.protocol) {
     case "tls":
-      return findByName(listener, received, table)
+      return findCarrier(received, greeted) ?? findByName(listener, received, table, config.relay.name)
+    case "tunnel":
+      return findCarrier(received, greeted) ?? { kind: "tunnel" }
     case "smtp":
     case "http":
-    case "tunnel":
       return { kind: "shared" }
     case "tcp":
       return { kind: "refused", code: "NO_ROUTE", detail: `nobody has ${local.address}` }
@@ -120,12 +138,23 @@ function find({ listener, local }: Caller, received: Uint8Array, table: RouteTab
   }
 }
 
-function findByName(listener: Listener, received: Uint8Array, table: RouteTable): Found {
+/** A connection that a box has dialled ahead; `undefined` for everybody else. */
+function findCarrier(received: Uint8Array, greeted: Attached["greeted"]): Found | undefined {
+  if (!beginsAsCarrier(received)) return undefined
+  const read = greeted(received)
+  if (read.kind === "need-more") return read
+  if (read.kind === "refused") return { kind: "refused", code: "CARRIER_UNKNOWN", detail: read.why }
+  return { kind: "carrier", take: read.value, greetingBytes: read.consumedBytes }
+}
+
+function findByName(listener: Listener, received: Uint8Array, table: RouteTable, relay: Hostname): Found {
   const read = readClientHello(received)
   if (read.kind === "need-more") return read
   if (read.kind === "refused") return { kind: "refused", ...read.why }
   const hello = read.value
   const { serverName } = hello
+  // A box that gets out on this port alone attaches beside the visitors; a friend's name stays the friend's.
+  if (hello.alpn.includes(TUNNEL_ALPN) && (serverName ?? relay) === relay) return { kind: "tunnel" }
   const route = (serverName && table.bySni(listener.name, serverName)) ?? defaultRoute(listener, table)
   if (route) return { kind: "route", route, hello }
   return { kind: "refused", code: serverName ? "NAME_UNKNOWN" : "NAME_MISSING", detail: serverName ?? "no name" }
@@ -186,10 +215,10 @@ function handOver(
   hello: ClientHello | undefined,
   { admission, handOver: take, log }: PassthroughOptions,
 ): Decision {
-  const { listener, remote, local, source, headerBytes } = caller
+  const { listener, remote, local, source, headerBytes, protocol = listener.protocol } = caller
   const refusal = admission.refusal(source, route?.friend)
   if (refusal) return refuse(caller, refusal, route ? routeName(route) : listener.name, log)
-  const connection = { listener: listener.name, protocol: listener.protocol, remote, local, route, hello }
+  const connection = { listener: listener.name, protocol, remote, local, route, hello }
   const adopted = (socket: Socket): void => {
     const ticket = admission.admit(source, route?.friend)
     if (typeof ticket === "string") return void socket.destroy() // the last place was given away in between

@@ -2,7 +2,7 @@
 import type { Config, Listener } from "../config/config.ts"
 import { patternText } from "../names/hostname.ts"
 import type { IpAddress } from "../names/ip-address.ts"
-import type { FriendName, Protocol, Route } from "../route/route.ts"
+import { endsTlsAtTheBox, type FriendName, type Protocol } from "../route/route.ts"
 
 /** `host` is `undefined` where a listener takes every address. */
 export type PublicPlace = { readonly host: IpAddress | undefined; readonly port: number }
@@ -24,11 +24,6 @@ export function entrancesOf(config: Config, friend: FriendName): readonly Entran
     const listener = config.listeners.find(({ name }) => name === route.listener)
     return listener ? placesOf(listener).map((place) => ({ ...place, service, names })) : []
   })
-}
-
-/** TLS from the first byte that the relay only passes on. */
-export function endsTlsAtTheBox({ protocol, carry }: Pick<Route, "protocol" | "carry">): boolean {
-  return protocol === "tls" && carry.mode === "dedicated"
 }
 
 function placesOf({ bind }: Listener): readonly PublicPlace[] {

@@ -42,19 +42,23 @@ export function reacher(attached: Attached): Reach {
   }
 }
 
-/** A stream to a service; `undefined` while the box is away. */
+/** How a connection gets to the box: what is TLS end to end may ride a carrier, where one is ready. */
+export type Way = "stream" | "carrier-or-stream"
+
+/** A connection to a service; `undefined` while the box is away. */
 export function openService(
   attached: Attached,
   friend: FriendName,
   service: string,
   caller: Caller,
+  way: Way = "stream",
 ): Duplex | undefined {
   const name = serviceName(service)
+  if (!name) return undefined
   const { remote, local, hello } = caller
-  return (
-    name &&
-    attached.open(friend, { service: name, remote, local, serverName: hello?.serverName, alpn: hello?.alpn ?? [] })
-  )
+  const request = { service: name, remote, local, serverName: hello?.serverName, alpn: hello?.alpn ?? [] }
+  const carrier = way === "stream" ? undefined : attached.takeCarrier(friend, request)
+  return carrier ?? attached.open(friend, request)
 }
 
 /** Node's HTTP client and nodemailer tune what they are given as if it were a socket; a stream has nothing to tune. */

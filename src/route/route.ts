@@ -80,6 +80,11 @@ export type Friend = {
   readonly routes: readonly Route[]
 }
 
+/** TLS from the first byte, which a relay only passes on: on its way to a box it needs no second encryption. */
+export function endsTlsAtTheBox({ protocol, carry }: Pick<Route, "protocol" | "carry">): boolean {
+  return protocol === "tls" && carry.mode === "dedicated"
+}
+
 /** A route's name in logs, tables and faults: `alice/https`. */
 export function routeName(route: Pick<Route, "friend" | "listener">): string {
   return `${route.friend}/${route.listener}`

@@ -4,17 +4,26 @@
  * reach into the owner's network.
  */
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2"
-import type { Duplex } from "node:stream"
 import { connect, type TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { boxCarriers, type Serve } from "./box-carriers.ts"
+import { readTicket } from "./carrier.ts"
 import { keepAlive } from "./heartbeat.ts"
 import { pinOf, samePin, type Pin } from "./pin.ts"
 import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
-import { CLAIM_PATH, readStreamRequest, STATUS, TUNNEL_ALPN, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
+import {
+  CARRIERS_PATH,
+  CLAIM_PATH,
+  readStreamRequest,
+  STATUS,
+  TUNNEL_ALPN,
+  VERDICTS_PATH,
+  type StreamRequest,
+} from "./wire.ts"
 
-/** Ours: the verdicts of one friend's routes, in JSON. */
-const VERDICTS_BYTES_MAX = 262_144
+/** Ours: the verdicts of one friend's routes, in JSON; tickets for carriers are fewer bytes. */
+const BODY_BYTES_MAX = 262_144
 
 export type BoxEndOptions = {
   readonly relay: Endpoint
@@ -27,7 +36,9 @@ export type BoxEndOptions = {
   /** Whether the owner accepts these verdicts. */
   readonly accepts: (verdicts: string) => boolean
   /** Connects to a service and splices; resolves to `false` when there is no such service. Rejects when it is down. */
-  readonly serve: (request: StreamRequest, opened: () => Duplex) => Promise<boolean>
+  readonly serve: Serve
+  /** Whether connections that are TLS end to end may come over plain TCP beside the tunnel (carrier.ts). */
+  readonly carriers: boolean
   readonly clock: Clock
 }
 
@@ -63,6 +74,8 @@ function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<Bo
     session.close() // sends GOAWAY and waits for its streams
     return gone
   }
+  const carriers = options.carriers ? boxCarriers(options) : undefined
+  void gone.then(() => carriers?.close())
   const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, leave, close: () => session.destroy() }
   session.on("error", () => session.destroy())
   keepAlive(session, options.clock, (ms) => (lastRttMs = ms))
@@ -76,6 +89,11 @@ function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<Bo
       stream.on("error", () => stream.destroy()) // one connection's trouble stays its own
       if (headers[":method"] === "CONNECT") return void openService(stream, readStreamRequest(headers), options)
       if (headers[":path"] === CLAIM_PATH) return answerClaim(stream, options.claim)
+      if (headers[":path"] === CARRIERS_PATH && carriers)
+        return readBody(stream, (tickets) => {
+          stream.respond({ ":status": STATUS.done }, { endStream: true })
+          carriers.dial(tickets.split("\n").flatMap((text) => readTicket(text) ?? []))
+        })
       if (headers[":path"] !== VERDICTS_PATH)
         return stream.respond({ ":status": STATUS.noSuchService }, { endStream: true })
       readBody(stream, (verdicts) => {
@@ -109,7 +127,7 @@ async function openService(
     return stream
   }
   try {
-    const known = await options.serve(request, opened)
+    const known = await options.serve(request, opened, "tunnel")
     if (!known) answerOnce(stream, STATUS.noSuchService)
   } catch {
     answerOnce(stream, STATUS.serviceDown)
@@ -129,7 +147,7 @@ function readBody(stream: ServerHttp2Stream, whole: (body: string) => void): voi
   let body = ""
   stream.setEncoding("utf8").on("data", (piece: string) => {
     body += piece
-    if (body.length > VERDICTS_BYTES_MAX) stream.session?.destroy()
+    if (body.length > BODY_BYTES_MAX) stream.session?.destroy()
   })
   stream.once("end", () => whole(body))
 }

@@ -7,10 +7,11 @@ import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
+import { ticketText, type Ticket } from "./carrier.ts"
 import { keepAlive } from "./heartbeat.ts"
 import type { Pin } from "./pin.ts"
 import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
-import { CLAIM_PATH, STATUS, streamHeaders, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
+import { CARRIERS_PATH, CLAIM_PATH, STATUS, streamHeaders, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
 
 /** Ours: answers to our two questions are short. */
 const ANSWER_BYTES_MAX = 4_096
@@ -27,6 +28,8 @@ export type RelayEnd = {
    * destroyed with a `FaultError` before it gave any byte.
    */
   open(request: StreamRequest): Duplex
+  /** Asks the box to dial a carrier for every ticket; `false` if it dials none. Rejects when the tunnel breaks. */
+  offer(tickets: readonly Ticket[]): Promise<boolean>
   /** The last round trip in milliseconds. */
   rttMs(): number | undefined
   readonly streams: number
@@ -65,6 +68,8 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
       return status === STATUS.open ? body : undefined
     },
     show: async (verdicts) => (await ask(session, VERDICTS_PATH, verdicts)).status === STATUS.done,
+    offer: async (tickets) =>
+      (await ask(session, CARRIERS_PATH, tickets.map(ticketText).join("\n"))).status === STATUS.done,
     rttMs: () => lastRttMs,
     get streams() {
       return streams

@@ -27,3 +27,10 @@ export const ATTACH_DEADLINE_MS = 10_000
 /** Ours: a silent network is noticed in 15 s at most: a ping every 5 s that must come back within 9 s, and a second to spare. */
 export const PING_EVERY_MS = 5_000
 export const PING_DEADLINE_MS = 9_000
+
+/** Ours: carriers ready while nobody comes. */
+export const CARRIERS_READY_MIN = 4
+/** Ours: carriers ready at most; beyond that, connections ride streams until new ones are there. */
+export const CARRIERS_READY_MAX = 128
+/** Ours: below what home routers keep an idle connection for; older carriers are replaced, not trusted. */
+export const CARRIER_AGE_MS_MAX = 60_000

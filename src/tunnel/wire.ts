@@ -13,6 +13,8 @@ export const TUNNEL_ALPN = "waypost/1"
 /** Requests that the relay makes of the box before it carries anything. */
 export const CLAIM_PATH = "/waypost/1/claim"
 export const VERDICTS_PATH = "/waypost/1/verdicts"
+/** Request that the relay makes while it carries: dial so many carriers (carrier.ts). */
+export const CARRIERS_PATH = "/waypost/1/carriers"
 
 /** Ours: a service's name in box.yaml and on the wire. */
 const SERVICE = /^[a-z0-9][a-z0-9-]{0,62}$/

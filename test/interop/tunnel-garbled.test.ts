@@ -84,6 +84,7 @@ test(`${HANDSHAKES} garbled handshakes and ${SESSIONS} sessions of broken frames
     claim: "the-right-one",
     accepts: () => true,
     serve: async () => false,
+    carriers: false,
     clock: systemClock,
   })
   end.close()

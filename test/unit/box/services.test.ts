@@ -37,14 +37,14 @@ test("a listed service is reached, and is told the visitor's address where it wa
   const { server, to } = await atHome()
   const serve = servicesOf(new Map([["https", { to, proxy: "v1" as const, probe: true }]]), silentLog)
   const { stream, hears } = visitor("hello")
-  expect(await serve(request("https"), () => stream)).toBe(true)
+  expect(await serve(request("https"), () => stream, "tunnel")).toBe(true)
   expect(await hears).toBe("heard: PROXY TCP4 192.0.2.9 198.51.100.10 51000 443\r\nhello")
   server.close()
 })
 
 test("what is not listed is refused, and the stream is not even opened", async () => {
   const serve = servicesOf(new Map(), silentLog)
-  expect(await serve(request("router"), () => expect(true).toBe(false) as never)).toBe(false)
+  expect(await serve(request("router"), () => expect(true).toBe(false) as never, "tunnel")).toBe(false)
 })
 
 test("a service that is down is a fault", async () => {
@@ -52,7 +52,7 @@ test("a service that is down is a fault", async () => {
     new Map([["https", { to: endpoint("127.0.0.1:1") as Endpoint, proxy: "none" as const, probe: true }]]),
     silentLog,
   )
-  await expect(serve(request("https"), () => expect(true).toBe(false) as never)).rejects.toMatchObject({
+  await expect(serve(request("https"), () => expect(true).toBe(false) as never, "tunnel")).rejects.toMatchObject({
     fault: { code: "BACKEND_REFUSES" },
   })
 })

@@ -14,16 +14,17 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-function config(tunnel = true) {
+function config(door = true) {
   const text = `
 relay: { name: relay.bob.example, state: ./state }
 listeners:
-  https: { bind: "0.0.0.0:443", protocol: tls }
-${tunnel ? '  tunnel: { bind: ["0.0.0.0:7443", "[::]:7443", "192.0.2.1:8443"], protocol: tunnel }' : ""}
+  web: { bind: "0.0.0.0:80", protocol: http }
+${door ? '  https: { bind: "0.0.0.0:443", protocol: tls }' : ""}
+${door ? '  tunnel: { bind: ["0.0.0.0:7443", "[::]:7443", "192.0.2.1:8443"], protocol: tunnel }' : ""}
 friends:
   alice:
     domains: [alice.example]
-    routes: { https: { mode: dedicated, to: "127.0.0.1:1" } }
+    routes: { web: { mode: peer, to: "127.0.0.1:1" } }
 `
   const read = readConfig(text, join(folder, "relay.yaml"))
   if (read.kind === "faults") throw new Error(JSON.stringify(read.faults))
@@ -36,6 +37,7 @@ test("the line names the relay, its addresses and its key, and its secret opens 
   expect(read?.relays).toEqual([
     { host: "relay.bob.example", port: 7443 },
     { host: "192.0.2.1", port: 8443 },
+    { host: "relay.bob.example", port: 443 },
   ])
   const boxes = boxesIn(join(folder, "state"))
   expect(await boxes.redeem(secretDigest(read?.secret ?? ""), "key", systemClock.now())).toBe("alice")

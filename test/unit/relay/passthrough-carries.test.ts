@@ -8,6 +8,7 @@ import { readProxyHeader } from "../../../src/net/proxy-header/proxy-header.ts"
 import { writeProxyHeader } from "../../../src/net/proxy-header/write.ts"
 import { Resolved } from "../../../src/net/resolved.ts"
 import { systemClock } from "../../../src/clock/clock.ts"
+import { attachedBoxes } from "../../../src/relay/attached.ts"
 import { passthrough, type HandedOver, type Passthrough } from "../../../src/relay/passthrough.ts"
 import { alertRecord } from "../../../src/sni/alert.ts"
 import { backend, deadEnd, type Backend } from "../../support/backend.ts"
@@ -40,7 +41,7 @@ describe.each(engines)("passthrough on engine: $name", ({ start }) => {
     resolved = new Resolved({ clock: systemClock, log })
     const handOver = (socket: Socket, connection: HandedOver): void =>
       void handed.push({ peer: new Peer(socket), connection })
-    relay = passthrough({ ground: () => ground, admission, resolved, handOver, log })
+    relay = passthrough({ ground: () => ground, admission, resolved, handOver, greeted: attachedBoxes().greeted, log })
   })
 
   afterEach(async () => {

@@ -4,6 +4,7 @@ import { Admission } from "../../../src/net/admission.ts"
 import type { Arrival, Decision, Ended } from "../../../src/net/engine.ts"
 import { readProxyHeader } from "../../../src/net/proxy-header/proxy-header.ts"
 import { writeProxyHeader } from "../../../src/net/proxy-header/write.ts"
+import { attachedBoxes } from "../../../src/relay/attached.ts"
 import { passthrough, type Passthrough } from "../../../src/relay/passthrough.ts"
 import { alertRecord } from "../../../src/sni/alert.ts"
 import type { SocketAddress } from "../../../src/names/endpoint.ts"
@@ -67,7 +68,14 @@ function world(): World {
   return {
     log,
     admission,
-    relay: passthrough({ ground: () => ground, admission, resolved: { addressesOf }, handOver, log }),
+    relay: passthrough({
+      ground: () => ground,
+      admission,
+      resolved: { addressesOf },
+      handOver,
+      greeted: attachedBoxes().greeted,
+      log,
+    }),
   }
 }
 

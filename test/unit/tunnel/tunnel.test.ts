@@ -66,6 +66,7 @@ async function box(to: Relay, overrides: Partial<BoxEndOptions> = {}): Promise<B
     claim: undefined,
     accepts: () => true,
     serve: serveEcho,
+    carriers: false,
     clock: systemClock,
     ...overrides,
   })
