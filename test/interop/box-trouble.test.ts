@@ -115,6 +115,44 @@ const HTTPS = ["--serve", "https=127.0.0.1:443"]
     expect(code).toBe(1)
   })
 
+  test("a lost box is revoked: its tunnel ends, it does not get in again, and the name waits for the new box", async () => {
+    await home.relay("relay", relayText())
+    const lost = await attached("relay")
+    const line = await home.invite("relay", "--replace")
+    await eventually("the old tunnel has ended", () => lost.said().includes("tunnel down"))
+    expect(page()).toBeUndefined()
+    await eventually("the old key opens nothing", () => lost.said().includes("it does not know this box's key"))
+    await lost.stop()
+    const again = await home.joinWith(line, "box.yaml", ...HTTPS)
+    expect(again.code).toBe(1) // the lost box, with a line that somebody has read: its key is never pinned again
+    const fresh = await home.joinWith(await home.invite("relay"), "new/box.yaml", ...HTTPS)
+    expect(fresh.code).toBe(0)
+    await withProxyHeader(join(home.folder, "new/box.yaml"))
+    home.box("new/box.yaml")
+    await eventually("the new box serves", () => page() === `Alice's page for ${publicAddress("visitor")}\n`)
+  })
+
+  test("a stolen invitation: who comes second is refused and told, and the thief is out with one command", async () => {
+    const bob = await home.relay("relay", relayText())
+    const line = await home.invite("relay")
+    expect((await home.joinWith(line, "thief/box.yaml", ...HTTPS)).code).toBe(0)
+    const thief = home.box("thief/box.yaml")
+    await eventually("the thief's tunnel is up", () => thief.said().includes("tunnel up"))
+    const alice = await home.joinWith(line, "box.yaml", ...HTTPS)
+    expect(alice).toMatchObject({
+      code: 1,
+      out: expect.stringContaining("the invitation was used, has expired or was replaced"),
+    })
+    expect(bob.said()).toContain("its key is nobody's, and it claims no open invitation")
+    const again = await home.joinWith(await home.invite("relay", "--replace"), "box.yaml", ...HTTPS)
+    expect(again.code).toBe(0)
+    await eventually("the thief is out", () => thief.said().includes("tunnel down"))
+    await withProxyHeader(home.boxFile)
+    home.box()
+    await eventually("Alice's own box serves", () => page() === `Alice's page for ${publicAddress("visitor")}\n`)
+    expect(bob.said()).not.toContain("breaks its promise")
+  })
+
   test("a relay that asks for a service which the box does not list gets nothing", async () => {
     const listeners = `  router: { bind: ["AT:8080"], protocol: tcp, friend: alice }`
     await home.relay("relay", relayText({ listeners, routes: "      router: { mode: dedicated, to: box }" }))

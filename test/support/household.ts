@@ -4,9 +4,9 @@
  */
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { makeInternet, publicAddress, type HostName, type Internet } from "./namespaces.ts"
 import { eventually } from "./eventually.ts"
@@ -26,13 +26,17 @@ export type Household = AsyncDisposable & {
   relay(host: RelayHost, configuration: string): Promise<Started>
   /** `waypost invite` at the relay, `waypost join` at home without running the box; resolves to what join printed. */
   join(host: RelayHost, ...more: readonly string[]): Promise<string>
-  /** `waypost box`; resolves at once. */
-  box(): Started
+  /** `waypost join` at home with this line, for a file in the household's folder, without running the box. */
+  joinWith(line: string, file: string, ...more: readonly string[]): Promise<Finished>
+  /** `waypost box`, with another file of the household's folder if one is named; resolves at once. */
+  box(file?: string): Started
   readonly boxFile: string
   /** What `waypost box status` says. */
-  status(): Promise<{ readonly code: number | null; readonly out: string }>
-  invite(host: RelayHost): Promise<string>
+  status(): Promise<Finished>
+  invite(host: RelayHost, ...more: readonly string[]): Promise<string>
 }
+
+export type Finished = { readonly code: number | null; readonly out: string }
 
 export type Started = {
   readonly child: ChildProcess
@@ -57,16 +61,23 @@ export async function household(): Promise<Household> {
     return started
   }
 
-  async function finished(started: Started): Promise<{ readonly code: number | null; readonly out: string }> {
+  async function finished(started: Started): Promise<Finished> {
     if (started.child.exitCode === null) await once(started.child, "close")
     return { code: started.child.exitCode, out: started.said() }
   }
 
-  const invite = async (host: RelayHost) => {
-    const { out } = await finished(waypost("relay", "invite", "alice", "-c", relayFile(host)))
+  const invite = async (host: RelayHost, ...more: readonly string[]) => {
+    const { out } = await finished(waypost("relay", "invite", "alice", "-c", relayFile(host), ...more))
     const line = out.split("\n").find((candidate) => candidate.startsWith("waypost:"))
     if (line === undefined) throw new Error(`no invitation:\n${out}`)
     return line
+  }
+
+  const joinWith = async (line: string, file: string, ...more: readonly string[]) => {
+    await mkdir(dirname(join(folder, file)), { recursive: true })
+    const joining = waypost("box", "join", "-c", join(folder, file), "--no-run", ...more)
+    joining.child.stdin?.end(`${line}\n`)
+    return finished(joining)
   }
 
   return {
@@ -82,14 +93,13 @@ export async function household(): Promise<Household> {
       if (ended(relay)) throw new Error(`the relay ended:\n${relay.said()}`)
       return relay
     },
+    joinWith,
     join: async (host, ...more) => {
-      const joining = waypost("box", "join", "-c", boxFile, "--no-run", ...more)
-      joining.child.stdin?.end(`${await invite(host)}\n`)
-      const { code, out } = await finished(joining)
+      const { code, out } = await joinWith(await invite(host), "box.yaml", ...more)
       if (code !== 0) throw new Error(`join ended with ${code}:\n${out}`)
       return out
     },
-    box: () => waypost("box", "box", "-c", boxFile),
+    box: (file = "box.yaml") => waypost("box", "box", "-c", join(folder, file)),
     status: () => finished(waypost("box", "box", "status", "-c", boxFile)),
     async [Symbol.asyncDispose]() {
       for (const started of running.toReversed()) await started.stop("SIGKILL")
