@@ -85,7 +85,7 @@ function configuration(folder: string, port: number, sinkPort: number): string {
     "friends:",
     "  dave:",
     "    domains: [dave.example]",
-    `    routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}" } }`,
+    `    routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}", cut-through: false } }`,
   ]
   return lines.join("\n")
 }

@@ -27,7 +27,7 @@ export async function startWaypostMx(sinkPort: number): Promise<Contestant> {
 relay: { name: relay.bob.example }
 listeners: { smtp: { bind: "127.0.0.1:${port}", protocol: smtp } }
 friends:
-  dave: { domains: [${DOMAIN}], routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}" } } }
+  dave: { domains: [${DOMAIN}], routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}", cut-through: false } } }
 `
   await writeFile(file, config)
   const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))

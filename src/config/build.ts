@@ -69,6 +69,7 @@ function builtCarry(listener: FileListener, route: FileRoute): Carry {
     as: "mail",
     recipients: localParts ? { kind: "listed", localParts } : { kind: "any" },
     tls: route.tls ?? "opportunistic",
+    cutThrough: route["cut-through"] ?? true,
   }
 }
 

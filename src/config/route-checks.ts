@@ -71,13 +71,15 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 }
 
 /** Where each optional key means something. */
-const MEANT_FOR: { readonly [Key in "proxy" | "otherwise" | "recipients" | "tls" | "cache"]: string } = {
-  proxy: "dedicated",
-  otherwise: "dedicated smtp",
-  recipients: "peer smtp",
-  tls: "peer smtp",
-  cache: "peer http",
-}
+const MEANT_FOR: { readonly [Key in "proxy" | "otherwise" | "recipients" | "tls" | "cut-through" | "cache"]: string } =
+  {
+    proxy: "dedicated",
+    otherwise: "dedicated smtp",
+    recipients: "peer smtp",
+    tls: "peer smtp",
+    "cut-through": "peer smtp",
+    cache: "peer http",
+  }
 
 function checkKeys({ listener, route, path }: Subject, source: Source): void {
   if (!route.mode || !listener.protocol) return

@@ -117,6 +117,12 @@ export const routeSchema = z
       ])
       .meta({ description: TLS_RIGHT })
       .optional(),
+    "cut-through": z
+      .boolean()
+      .meta({
+        description: "peer on smtp: false keeps every mail first; without it only while the friend's server is away",
+      })
+      .optional(),
     cache: z.boolean().meta({ description: "peer on http: true keeps pages that may be shared (RFC 9111)" }).optional(),
   })
   .meta({ description: 'a route, as in { mode: dedicated, to: "10.0.0.5:443" }' })

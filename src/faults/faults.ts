@@ -138,6 +138,11 @@ export const faults = {
   STOPPING: { blame: "passes", smtp: "421 4.3.2", tell: "The relay is being stopped; try again" },
   // Peer mail: delivery
   HOME_AWAY: { blame: "friend", smtp: "451 4.4.1", tell: "The next host is not answering" },
+  HOME_BUSY: {
+    blame: "passes",
+    smtp: "451 4.3.2",
+    tell: "The next host has as many connections as it takes; try later",
+  },
   HOME_SAYS_LATER: { blame: "friend", smtp: "451 4.3.0", tell: "The next host asks to try later" },
   HOME_REFUSES: { blame: "friend", smtp: "554 5.0.0", tell: "The next host refuses the message" },
   HOME_TLS_FAILED: { blame: "friend", smtp: "451 4.7.5", tell: "The next host's TLS could not be trusted" },

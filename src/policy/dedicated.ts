@@ -81,7 +81,7 @@ export function dedicatedMail(facts: Facts, arrival: MailArrival): Findings {
     read,
     change: read,
     impersonate: someEndHere && !attacked ? UNNAMED_END_HERE : posed,
-    keep: someEndHere ? { ...spooled(facts), extent: "some" } : keptOnlyIfRead(read),
+    keep: someEndHere ? spooled(facts, true) : keptOnlyIfRead(read),
     metadata: SEES_METADATA,
     "cut-off": CAN_CUT_OFF,
   })
@@ -92,10 +92,14 @@ const UNNAMED_END_HERE: Ground = ground("yes", "unnamed-senders-end-at-the-relay
   against: ["end-to-end-content"],
 })
 
-/** What a spool keeps of the mail in it. Sealing protects from a later thief of the disk, not from who sealed. */
-export function spooled({ sealedSpool }: Facts): Ground {
-  if (sealedSpool) return ground("by-attack", "spooled-sealed", [], { against: ["end-to-end-content"] })
-  return ground("yes", "spooled-in-clear", ["RFC 5321 §4.5.4.1"], { against: ["end-to-end-content"] })
+/**
+ * What a spool keeps of the mail in it. Sealing protects from a later thief of the disk, not from who sealed. Cut-through
+ * changes the extent alone: how much is kept depends on how often the friend's server is away.
+ */
+export function spooled({ sealedSpool }: Facts, cutThrough: boolean): Ground {
+  const more = { against: ["end-to-end-content"], extent: cutThrough ? "some" : "all" } as const
+  if (sealedSpool) return ground("by-attack", "spooled-sealed", [], more)
+  return ground("yes", cutThrough ? "spooled-while-away" : "spooled-in-clear", ["RFC 5321 §4.5.4.1"], more)
 }
 
 const MAIL_SOURCES = ["RFC 3207 §6", "RFC 7672 §1.3", "RFC 8461 §1"]

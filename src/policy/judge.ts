@@ -32,7 +32,7 @@ function modeOf({ carry }: Route): Mode {
 
 function findingsFor(route: Route, facts: Facts): Findings {
   const { carry } = route
-  if (carry.mode === "peer") return carry.as === "mail" ? peerMail(facts) : peerWeb(carry.cache)
+  if (carry.mode === "peer") return carry.as === "mail" ? peerMail(facts, carry.cutThrough) : peerWeb(carry.cache)
   switch (route.protocol) {
     case "smtp":
       return dedicatedMail(facts, mailArrival(route))
@@ -60,7 +60,7 @@ function warningsFor(protocol: Protocol, findings: Findings): readonly WarningCo
   const called: Readonly<Record<WarningCode, boolean>> = {
     WP101: protocol === "smtp" && read.level === "yes",
     WP102: protocol !== "smtp" && read.level === "yes",
-    WP103: keep.because === "spooled-in-clear",
+    WP103: keep.because === "spooled-in-clear" || keep.because === "spooled-while-away",
     WP104: impersonate.because === "answers-for-the-name",
     WP105: read.because === "starttls-can-be-stripped" || read.because === "starttls-is-optional",
     WP106: read.because === "carries-any-protocol",

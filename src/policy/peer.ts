@@ -5,11 +5,11 @@ import { CAN_CUT_OFF, findings, ground, keptOnlyIfRead, SEES_METADATA, type Grou
 import type { Findings } from "./verdict.ts"
 
 /** A backup MX. RFC 5321 §7.1: "Real mail security lies only in end-to-end methods involving the message bodies". */
-export function peerMail(facts: Facts): Findings {
+export function peerMail(facts: Facts, cutThrough: boolean): Findings {
   const ends = ground("yes", "relay-is-an-end", ["RFC 5321 §7.1"], {
     against: ["dedicated-route", "end-to-end-content"],
   })
-  return findings({ ...anEnd(ends), keep: spooled(facts) })
+  return findings({ ...anEnd(ends), keep: spooled(facts, cutThrough) })
 }
 
 /** A reverse proxy, on plain HTTP or with the relay's own certificate. */

@@ -119,6 +119,8 @@ const REASON_WORDS: Readonly<Record<Reason, Words>> = {
     "most mail senders take any certificate unless DANE or MTA-STS tells them which",
   "some-senders-check-nothing": () => "not every mail sender looks at what DANE and MTA-STS demand",
   "spooled-in-clear": () => "it waits on the relay's disk as it came",
+  "spooled-while-away": ({ owner }) =>
+    `it waits on the relay's disk as it came while ${owner}'s server is away, and what is large passes over the disk at other times too`,
   "spooled-sealed": ({ owner }) =>
     `it is encrypted to ${owner}'s box on arrival, and could have been copied before that`,
   "nothing-is-stored": () => "what passes is not stored, and is ciphertext",

@@ -43,6 +43,7 @@ export const REASONS = [
   "senders-check-no-certificate",
   "some-senders-check-nothing", // DANE or MTA-STS is published, and not every sender looks
   "spooled-in-clear",
+  "spooled-while-away", // cut-through: it passes while its sender waits, and is kept where the friend's server is away
   "spooled-sealed",
   "nothing-is-stored",
   "readable-so-copyable", // the relay stores nothing, but whoever reads can write down

@@ -4,8 +4,11 @@ import { ownCertificate } from "../cert/own-certificate.ts"
 import { webProxy, type WebProxy } from "../http/web-proxy.ts"
 import { openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
-import { mailDelivery, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
+import { CutThrough } from "../smtp/cut-through/cut-through.ts"
+import { mailDelivery, wayOf, type DeliveryOptions, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
+import type { Log } from "../log/log.ts"
+import type { FriendName } from "../route/route.ts"
 import type { Spool } from "../store/spool.ts"
 import { openSpool } from "../store/sqlite-spool.ts"
 import { Accounts } from "./accounts.ts"
@@ -47,10 +50,10 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
   const reach = reacher(attached)
   const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
-  const { delivery, mail } = mailParts(now, outside, { spool, journal, tls, reach, mailAccounts, dns })
+  const { delivery, mail, cutThrough } = mailParts(now, outside, { spool, journal, tls, reach, mailAccounts, dns })
   closing.use(await openControl(relay.state, mailQueue({ spool, delivery, ...outside }), outside.log))
   const web = webPart(now, outside, reach)
-  const boxes = boxesPart(now, outside, { tls, attached, delivery })
+  const boxes = boxesPart(now, outside, { tls, attached, delivery, cutThrough })
   const prelude = preludePart(now, outside, { mail, reach })
   return {
     delivery,
@@ -94,12 +97,12 @@ function mailParts(
   now: Now,
   { clock, log }: Outside,
   { spool, journal, tls, reach, mailAccounts, dns }: MailNeeds,
-): Pick<Parts, "delivery" | "mail"> {
+): Pick<Parts, "delivery" | "mail"> & { readonly cutThrough: CutThrough } {
   const {
     relay: { name },
     limits,
   } = now.standing.config
-  const delivery = mailDelivery({
+  const options: DeliveryOptions = {
     spool,
     journal,
     name,
@@ -113,6 +116,13 @@ function mailParts(
     answered: (friend, answer) => mailAccounts.add(friend, answer),
     dial: (hop, signal) =>
       hop.kind === "box" ? reach.box(hop.friend, hop.service, FROM_THE_RELAY) : dialTcp(hop, signal),
+  }
+  const delivery = mailDelivery(options)
+  const cutThrough = new CutThrough({
+    way: wayOf(options),
+    log,
+    cameBack: (friend) => wake(delivery, friend, log),
+    answered: (friend, answer) => mailAccounts.add(friend, answer),
   })
   const mail = mailServer({
     name,
@@ -123,8 +133,16 @@ function mailParts(
     clock,
     log,
     kept: () => delivery.nudge(),
+    cutThrough,
   })
-  return { delivery, mail }
+  return { delivery, mail, cutThrough }
+}
+
+function wake(delivery: MailDelivery, friend: FriendName, log: Log): void {
+  delivery.wake(friend).then(
+    (messages) => log.info("mail on its way home", { friend, messages }),
+    (error: unknown) => log.error("mail not woken", { friend, why: String(error) }),
+  )
 }
 
 function webPart(now: Now, { clock, log }: Outside, reach: Reach): WebProxy {
@@ -137,11 +155,9 @@ function webPart(now: Now, { clock, log }: Outside, reach: Reach): WebProxy {
   })
 }
 
-function boxesPart(
-  now: Now,
-  { clock, log }: Outside,
-  { tls, attached, delivery }: { tls: Pem; attached: Attached; delivery: MailDelivery },
-): Boxes {
+type BoxNeeds = { tls: Pem; attached: Attached; delivery: MailDelivery; cutThrough: CutThrough }
+
+function boxesPart(now: Now, { clock, log }: Outside, { tls, attached, delivery, cutThrough }: BoxNeeds): Boxes {
   return boxes({
     stateFolder: now.standing.config.relay.state,
     tls,
@@ -149,10 +165,8 @@ function boxesPart(
     shown: (friend) => now.standing.shownTo(friend),
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
     came: (friend) => {
-      delivery.wake(friend).then(
-        (messages) => log.info("mail on its way home", { friend, messages }),
-        (error: unknown) => log.error("mail not woken", { friend, why: String(error) }),
-      )
+      cutThrough.forgive(friend)
+      wake(delivery, friend, log)
     },
     clock,
     log,

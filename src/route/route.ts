@@ -36,7 +36,14 @@ export type Match =
 /** How a route carries. `dedicated`: bytes pass end to end. `peer`: the relay itself is an end. */
 export type Carry =
   | { readonly mode: "dedicated"; readonly proxy: ProxyOut; readonly otherwise: Otherwise }
-  | { readonly mode: "peer"; readonly as: "mail"; readonly recipients: Recipients; readonly tls: NextHopTls }
+  | {
+      readonly mode: "peer"
+      readonly as: "mail"
+      readonly recipients: Recipients
+      readonly tls: NextHopTls
+      /** Mail is kept only while the friend's server is away; else it passes through while its sender waits. */
+      readonly cutThrough: boolean
+    }
   | { readonly mode: "peer"; readonly as: "web"; readonly cache: boolean }
 
 /** The PROXY header that the backend is sent before anything else. */

@@ -17,7 +17,7 @@ scene("TLS ends at Bob's relay, which hands the mail on", async ({ bob, carol, d
 })
 
 scene("While Dave is away, Bob keeps the mail on his disk as it came", async ({ bob, carol, dave }) => {
-  await bob.carries(dave, { smtp: "peer" })
+  await bob.carries(dave, { smtp: "peer", cutThrough: false })
   await dave.goesAway()
   await carol.mails("dave@dave.example", "Meet me at noon")
   await bob.keepsWhatThePolicySays("dave/smtp", "Meet me at noon")

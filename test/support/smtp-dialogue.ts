@@ -23,7 +23,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
 export function mailRoute(friend: string, recipients: Recipients): Route {
   const to = { kind: "tcp", to: [{ host: "127.0.0.1" as IpAddress, port: 25 }] } as const
-  const carry = { mode: "peer", as: "mail", recipients, tls: "opportunistic" } as const
+  const carry = { mode: "peer", as: "mail", recipients, tls: "opportunistic", cutThrough: true } as const
   return { friend, listener: "smtp", protocol: "smtp", matches: [], carry, to }
 }
 

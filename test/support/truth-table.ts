@@ -19,7 +19,11 @@ export const STARTTLS_SNI: Match = { by: "starttls-sni", names }
 export const HOST: Match = { by: "host", names }
 export const RECIPIENT: Match = { by: "recipient", domains: names }
 
-export const PEER_MAIL: Carry = { mode: "peer", as: "mail", recipients: { kind: "any" }, tls: "opportunistic" }
+export const PEER_MAIL = peerMail(true)
+
+export function peerMail(cutThrough: boolean): Carry {
+  return { mode: "peer", as: "mail", recipients: { kind: "any" }, tls: "opportunistic", cutThrough }
+}
 
 export function dedicated(otherwise: Otherwise = "refuse"): Carry {
   return { mode: "dedicated", proxy: "none", otherwise }
@@ -93,7 +97,8 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
     route("tcp", OWN_ADDRESS, dedicated()),
   ),
   row("dedicated plain HTTP on an own address", "02-dedicated-by-address", route("http", OWN_ADDRESS, dedicated())),
-  row("peer mail", "05-peer-mail", route("smtp", RECIPIENT, PEER_MAIL)),
+  row("peer mail", "13-cut-through", route("smtp", RECIPIENT, PEER_MAIL)),
+  row("peer mail, cut-through: false", "05-peer-mail", route("smtp", RECIPIENT, peerMail(false))),
   row("peer mail, sealed spool", NOT_YET, route("smtp", RECIPIENT, PEER_MAIL), { sealedSpool: true }),
   row("peer web", "06-peer-web", route("http", HOST, peerWeb(false))),
   row("peer web with a shared cache", NOT_YET, route("http", HOST, peerWeb(true))),

@@ -19,6 +19,7 @@ import { dialTcp, type Dial } from "./dial.ts"
 import { Lanes } from "./lanes.ts"
 import { Ledger, type Answers, type How } from "./ledger.ts"
 import { systemMxResolver, type MxResolver } from "./mx.ts"
+import type { Way } from "./open.ts"
 import { targetKey, targetOf, type RouteOf, type Target } from "./target.ts"
 import { tellEverybody, type MayTell } from "./tell-sender.ts"
 
@@ -82,6 +83,14 @@ export function mailDelivery(options: DeliveryOptions): MailDelivery {
   return new Scheduler(options)
 }
 
+/** How next hops are reached, for whoever passes mail on beside the queue too. */
+export function wayOf(options: Omit<DeliveryOptions, "spool" | "routeOf" | "log">): Way {
+  const { name, clock, limits, ca, published, dice = Math.random } = options
+  const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver } = options
+  const { connectDeadlineMs } = limits
+  return { name, ownAddresses, dial, resolver, published, clock, dice, ca, connectDeadlineMs }
+}
+
 class Scheduler implements MailDelivery {
   readonly #options: DeliveryOptions
   readonly #alarm: Alarm
@@ -94,22 +103,16 @@ class Scheduler implements MailDelivery {
   #replayed = false
 
   constructor(options: DeliveryOptions) {
-    const { spool, name, clock, log, limits, journal, dice = Math.random } = options
-    const {
-      ownAddresses = [],
-      dial = dialTcp,
-      resolver = systemMxResolver,
-      ca,
-      published,
-      mayTell = tellEverybody,
-    } = options
+    const { spool, name, clock, log, limits, journal, dice = Math.random, mayTell = tellEverybody } = options
     this.#options = options
     this.#alarm = new Alarm(clock)
     const teller = { spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }
     this.#ledger = new Ledger(teller, { dice, journal, answered: options.answered })
-    const { connectDeadlineMs } = limits
-    const way = { name, ownAddresses, dial, resolver, published, clock, dice, ca, connectDeadlineMs }
-    this.#lanes = new Lanes(way, { spool, log, settle: (job, answers, how) => this.#settle(job, answers, how) })
+    this.#lanes = new Lanes(wayOf(options), {
+      spool,
+      log,
+      settle: (job, answers, how) => this.#settle(job, answers, how),
+    })
   }
 
   start(): void {

@@ -1,13 +1,16 @@
 /** What a message asks of a next hop beyond RFC 5321, and what stands in its way when the next hop does not offer it. */
-import type { KeptMessage, KeptRecipient } from "../../store/spool.ts"
+import type { KeptMessage, KeptRecipient, NewRecipient } from "../../store/spool.ts"
 import { failed, type Answer, type HopFacts } from "./answer.ts"
 import { encodeXtext } from "./xtext.ts"
 
 /** EHLO keywords in upper case and what follows them. */
 export type Features = ReadonlyMap<string, string>
 
+/** What a sender asked for with MAIL. */
+export type Asking = Pick<KeptMessage, "smtputf8" | "requireTls" | "ret" | "envid">
+
 /** What nodemailer does not add to MAIL FROM by itself. */
-export function mailParameters(message: KeptMessage, features: Features): readonly string[] {
+export function mailParameters(message: Asking, features: Features): readonly string[] {
   const dsn = features.has("DSN")
   return [
     ...(message.smtputf8 && features.has("SMTPUTF8") ? ["SMTPUTF8"] : []),
@@ -18,7 +21,7 @@ export function mailParameters(message: KeptMessage, features: Features): readon
 }
 
 /** RFC 3461 §4.1 and §4.2, for this recipient and no other. */
-export function recipientParameters(recipient: KeptRecipient, features: Features): readonly string[] {
+export function recipientParameters(recipient: NewRecipient, features: Features): readonly string[] {
   if (!features.has("DSN")) return []
   return [
     ...(recipient.notify ? [`NOTIFY=${recipient.notify.join(",")}`] : []),
@@ -39,7 +42,7 @@ type Asked = {
 export async function obstacle(asked: Asked, features: Features, from: HopFacts): Promise<Answer | undefined> {
   const { message, recipients } = asked
   const addresses = [message.from, ...recipients.map(({ address }) => address)]
-  const odd = addresses.find((address) => UNSENDABLE.test(address))
+  const odd = addresses.find((address) => !isSendable(address))
   if (odd !== undefined) return failed("refused", "ADDRESS_MALFORMED", "an address cannot be written in SMTP", from)
   if (message.requireTls && (from.tls === undefined || !features.has("REQUIRETLS")))
     return failed("refused", "HOME_LACKS_REQUIRETLS", `${from.host} does not offer REQUIRETLS`, from)
@@ -51,11 +54,16 @@ export async function obstacle(asked: Asked, features: Features, from: HopFacts)
   return needsUtf8 ? failed("refused", "HOME_LACKS_SMTPUTF8", `${from.host} does not offer SMTPUTF8`, from) : undefined
 }
 
+/** Whether an address can stand between the brackets of a path. */
+export function isSendable(address: string): boolean {
+  return !UNSENDABLE.test(address)
+}
+
 /** Control characters, angle brackets and line ends. */
 // oxlint-disable-next-line no-control-regex -- they are what is refused
 const UNSENDABLE = /[\u0000-\u001f\u007f<>]/
 
-function isNotAscii(text: string): boolean {
+export function isNotAscii(text: string): boolean {
   // oxlint-disable-next-line no-control-regex -- the range is ASCII
   return /[^\u0000-\u007f]/.test(text)
 }

@@ -10,7 +10,9 @@ import type { KeptMessage, KeptRecipient } from "../../store/spool.ts"
 import { Alarm } from "./alarm.ts"
 import { accepted, answerOf, failed, type Answer, type HopFacts } from "./answer.ts"
 import { mailParameters, obstacle, recipientParameters } from "./parameters.ts"
-import { printable } from "./reply.ts"
+import { LiveContent } from "./live-content.ts"
+import type { Features } from "./parameters.ts"
+import { printable, readReply, type Reply } from "./reply.ts"
 import type { Proof } from "../trust/demand.ts"
 import { OWN_NAME, SmtpClient, type ClientOptions } from "./smtp-client.ts"
 
@@ -124,6 +126,27 @@ export class Session {
     return this.#messages
   }
 
+  /** What it offers beyond RFC 5321. */
+  get features(): Features {
+    return this.#client.features
+  }
+
+  /** Leads a transaction by hand: one command. `undefined`: no reply came in time, and the connection is cut. */
+  async ask(line: string, deadlineMs: number): Promise<Reply | undefined> {
+    const reply = await this.#within<string>(deadlineMs, (heard) => this.#client.ask(line, heard))
+    return reply === undefined ? undefined : readReply(reply)
+  }
+
+  /** After 354 to a DATA of `ask`. */
+  content(): LiveContent {
+    this.#messages += 1
+    return new LiveContent(
+      (heard) => this.#client.content(heard),
+      (deadlineMs, begin) => this.#within(deadlineMs, begin),
+      () => !this.#client.amidContent,
+    )
+  }
+
   /** Sends one message. Resolves with an answer for every recipient; content is read only if it is asked for. */
   async deliver(letter: Letter): Promise<Transaction> {
     this.#messages += 1
@@ -163,6 +186,24 @@ export class Session {
     this.#whole.clear()
     this.#client.close()
     this.#socket.destroy()
+  }
+
+  /** Resolves to what `begin` settles with, or to nothing: then the connection is cut. */
+  #within<Value>(deadlineMs: number, begin: (settle: (value: Value) => void) => void): Promise<Value | undefined> {
+    if (!this.usable) return Promise.resolve(undefined)
+    return new Promise((resolve) => {
+      const settle = (value: Value | undefined): void => {
+        this.#end = () => {}
+        this.#step.clear()
+        resolve(value)
+      }
+      this.#end = () => {
+        settle(undefined)
+        this.close()
+      }
+      this.#step.set(deadlineMs, () => this.#cut("no reply"))
+      begin(settle)
+    })
   }
 
   #transact(letter: Letter): Promise<Ending> {

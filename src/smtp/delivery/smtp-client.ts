@@ -3,7 +3,7 @@
  * keywords and not from anywhere in the reply, an ear for its own name, and progress that deadlines can be set by.
  * It reaches into members that are not promised: the version is pinned, and each member has a contract test.
  */
-import type { Duplex } from "node:stream"
+import type { Duplex, Writable } from "node:stream"
 import { TLSSocket, type ConnectionOptions } from "node:tls"
 import SMTPConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
@@ -25,6 +25,8 @@ interface Inner extends SMTPConnection {
   _supportedExtensions: string[]
   _ehloLines?: readonly string[]
   _currentDataStream: object | false
+  _responseActions: ((reply: string) => void)[]
+  _createSendStream(done: (error: { readonly response?: string } | null, reply?: string) => void): Writable
 }
 
 type Refused = { readonly recipient?: string; readonly response?: string }
@@ -110,6 +112,17 @@ export class SmtpClient extends Base {
   /** Content has begun and has not gone out to its end: nothing but closing is possible. */
   get amidContent(): boolean {
     return this._currentDataStream !== false
+  }
+
+  /** Sends one line; `heard` is given the reply. If the connection ends first, `error` or `end` is all that comes. */
+  ask(line: string, heard: (reply: string) => void): void {
+    this._responseActions.push(heard)
+    this._sendCommand(line)
+  }
+
+  /** After 354: takes content, stuffs its dots and ends it with one; `heard` is given the reply, which should be to that. */
+  content(heard: (reply: string) => void): Writable {
+    return this._createSendStream((error, reply = "") => heard(error?.response ?? reply))
   }
 
   override _actionGreeting(reply: string): void {

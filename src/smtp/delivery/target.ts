@@ -48,7 +48,7 @@ export function hopText(hop: Hop): string {
 }
 
 /** A dedicated route gets here what could not be carried end to end, where its friend allows that (`otherwise: peer`). */
-function alongRoute({ carry, to, friend }: Route): Target | undefined {
+export function alongRoute({ carry, to, friend }: Route): Target | undefined {
   const dedicated = carry.mode === "dedicated"
   if (dedicated ? carry.otherwise !== "peer" : carry.as !== "mail") return undefined
   const proxy = dedicated && carry.proxy !== "none" ? { proxy: carry.proxy } : {}

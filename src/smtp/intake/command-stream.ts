@@ -19,6 +19,7 @@ export class CommandStream extends SMTPStream {
   readonly #refuse: (code: FaultCode) => void
   #partLine = Buffer.alloc(0)
   #unreadBytes = 0
+  #chunkBytes = 0
   #takeContent: TakeContent | undefined
 
   /** `refuse` is told when what arrives is no command; it must close the connection. */
@@ -27,9 +28,9 @@ export class CommandStream extends SMTPStream {
     this.#refuse = refuse
   }
 
-  /** What arrived together with the command that is being worked on, and stands behind it. */
+  /** What has arrived behind the command that is being worked on. */
   get unreadBytes(): number {
-    return this.#unreadBytes
+    return this.#unreadBytes + this.writableLength - this.#chunkBytes
   }
 
   /** Everything behind this command is content, until `takeContent` says that it has ended. */
@@ -38,6 +39,7 @@ export class CommandStream extends SMTPStream {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding | "buffer", goOn: (error?: Error | null) => void): void {
+    this.#chunkBytes = chunk.length
     this.#work(chunk).then(() => goOn(), goOn)
   }
 

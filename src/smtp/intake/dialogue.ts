@@ -1,10 +1,12 @@
 /**
  * What MAIL, RCPT, DATA and BDAT come to, without a socket: commands in, answers out. Nothing is taken that is not for
- * a friend, and nothing is answered with 250 before the spool has said that it is durable.
+ * a friend, and nothing is answered with 250 before the friend's own server has said so, or the spool that it is durable.
  */
 import { fault, type Fault } from "../../faults/faults.ts"
-import type { ListenerName } from "../../route/route.ts"
+import type { ListenerName, Route } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
+import { Passage } from "../cut-through/passage.ts"
+import type { Reply } from "../delivery/reply.ts"
 import type { Ending } from "./content-reader.ts"
 import { IncomingMessage } from "./incoming-message.ts"
 import type { Intake } from "./intake.ts"
@@ -15,21 +17,25 @@ import { Transaction } from "./transaction.ts"
 
 export type Answer =
   | { readonly kind: "good"; readonly enhanced: `2.${number}.${number}`; readonly text: string }
+  /** What the friend's own server said. */
+  | { readonly kind: "theirs"; readonly reply: Reply }
   | { readonly kind: "refused"; readonly why: Fault }
 
 /** What the session knows about the client by now. */
 export type Peer = { readonly client: Client; readonly extended: boolean; readonly cipher: string | undefined }
 
 export type Begun =
-  { readonly kind: "begun"; readonly message: IncomingMessage } | { readonly kind: "refused"; readonly why: Fault }
+  { readonly kind: "begun"; readonly message: IncomingMessage } | Exclude<Answer, { readonly kind: "good" }>
 
 export class Dialogue {
   readonly #intake: Intake
   readonly #listener: ListenerName
+  readonly #passage: Passage | undefined
   #transaction: Transaction | undefined
 
   constructor(intake: Intake, listener: ListenerName) {
     this.#intake = intake
+    this.#passage = intake.cutThrough && new Passage(intake.cutThrough)
     this.#listener = listener
   }
 
@@ -43,7 +49,7 @@ export class Dialogue {
     return good("2.1.0", "Sender taken")
   }
 
-  rcpt(line: string): Answer {
+  async rcpt(line: string, { client }: Peer): Promise<Answer> {
     const transaction = this.#transaction
     if (!transaction || transaction.incoming) return refuse(fault("COMMAND_MISPLACED", "RCPT without MAIL"))
     const rcpt = readRcpt(line, transaction.mail.smtputf8)
@@ -52,16 +58,32 @@ export class Dialogue {
     const { routeFor, limits, refusals } = this.#intake
     const admitted = admitRecipient(recipient, (domain) => routeFor(this.#listener, domain))
     if (admitted.kind === "refused") return admitted
-    const { friend, address } = admitted
-    const why = refusals.current(friend) ?? transaction.add(friend, { address, notify, orcpt }, limits.recipientsMax)
-    return why ? refuse(why) : good("2.1.5", "Recipient taken")
+    const { route, address } = admitted
+    const { friend } = route
+    const full = transaction.refuses(friend, address, limits.recipientsMax)
+    if (full) return refuse(full)
+    const asked = { route, client, mail: transaction.mail, recipient: { address, notify, orcpt } }
+    const said = (passesThrough(route) && (await this.#passage?.recipient(asked))) || AWAY
+    if (said.kind === "refused" || (said.kind === "theirs" && said.reply.code >= 300)) return said
+    // That our spool is full is no news to mail that does not stay in it.
+    const why = said.kind === "away" ? refusals.current(friend) : undefined
+    if (why) return refuse(why)
+    transaction.add(friend, asked.recipient)
+    return said.kind === "theirs" ? said : good("2.1.5", "Recipient taken")
   }
 
   /** The message that content goes to from here; of BDAT, the one that earlier chunks have begun. */
-  begin(ending: Ending, peer: Peer): Begun {
+  async begin(ending: Ending, peer: Peer): Promise<Begun> {
     const transaction = this.#transaction
     if (transaction?.friend === undefined) return refuse(fault("COMMAND_MISPLACED", "content without a recipient"))
     if (transaction.incoming && ending === "dot") return refuse(fault("COMMAND_MISPLACED", "DATA after BDAT"))
+    if (!transaction.incoming) {
+      const said = await this.#passage?.begin()
+      if (said && said.kind !== "away") {
+        this.reset()
+        return said
+      }
+    }
     transaction.incoming ??= this.#incoming(transaction, ending, peer)
     return { kind: "begun", message: transaction.incoming.message }
   }
@@ -74,10 +96,12 @@ export class Dialogue {
     if (!transaction?.incoming || !envelope) return refuse(fault("COMMAND_MISPLACED", "no content"))
     const { id, message } = transaction.incoming
     const { friend, recipients } = envelope
-    const why = await message.finish(envelope)
-    if (why) {
-      this.#intake.refusals.remember(friend, why)
-      return refuse(why)
+    const finished = await message.finish(envelope)
+    this.#passage?.reset()
+    if (finished.kind === "theirs") return finished
+    if (finished.kind === "refused") {
+      this.#intake.refusals.remember(friend, finished.why)
+      return finished
     }
     const { log, kept } = this.#intake
     log.info("mail-kept", { id, friend, bytes: message.bytes, recipients: recipients.length, client: client.address })
@@ -89,6 +113,13 @@ export class Dialogue {
   reset(): void {
     void this.#transaction?.incoming?.message.discard()
     this.#transaction = undefined
+    this.#passage?.reset()
+  }
+
+  /** The client is gone. */
+  close(): void {
+    this.reset()
+    this.#passage?.close()
   }
 
   #incoming(transaction: Transaction, ending: Ending, { client, extended, cipher }: Peer) {
@@ -97,9 +128,22 @@ export class Dialogue {
     const about = { by: name, id: draft.id, at: clock.now(), client, extended, cipher }
     const recipients = transaction.recipients.map(({ address }) => address)
     const received = receivedLine({ ...about, smtputf8: transaction.mail.smtputf8, recipients })
-    const message = new IncomingMessage(draft, { ending, received, bytesMax: limits.messageBytesMax, clock })
+    const message = new IncomingMessage(draft, {
+      ending,
+      received,
+      bytesMax: limits.messageBytesMax,
+      clock,
+      passage: this.#passage,
+    })
     return { id: draft.id, message }
   }
+}
+
+const AWAY = { kind: "away" } as const
+
+/** A dedicated route gets here what could not be carried end to end: of its recipients nothing is known. */
+function passesThrough({ carry }: Route): boolean {
+  return carry.mode === "dedicated" || (carry.as === "mail" && carry.cutThrough)
 }
 
 function good(enhanced: `2.${number}.${number}`, text: string): Answer {

@@ -5,6 +5,8 @@
 import type { Clock } from "../../clock/clock.ts"
 import { FaultError, fault, type Fault } from "../../faults/faults.ts"
 import type { Draft, Envelope } from "../../store/spool.ts"
+import type { Passage } from "../cut-through/passage.ts"
+import type { Reply } from "../delivery/reply.ts"
 import { ContentReader, type Ending } from "./content-reader.ts"
 import { HOPS_MAX, HopCounter } from "./hop-counter.ts"
 import { Pace } from "./pace.ts"
@@ -16,9 +18,28 @@ export const REFUSED_BYTES_MAX = 4 * 1024 * 1024
 
 const CRLF = Buffer.from("\r\n")
 
+/** What a message came to at its end. */
+export type Finished =
+  | { readonly kind: "kept" }
+  /** By the friend's own server, which had it at once: taken or refused, in its own words. */
+  | { readonly kind: "theirs"; readonly reply: Reply }
+  | { readonly kind: "refused"; readonly why: Fault }
+
+type MessageOptions = {
+  readonly ending: Ending
+  /** Our own line, put on top. */
+  readonly received: string
+  /** About what the client sends. */
+  readonly bytesMax: number
+  readonly clock: Clock
+  /** To the friend's server, if it is there. */
+  readonly passage: Passage | undefined
+}
+
 export class IncomingMessage {
   readonly pace: Pace
   readonly #draft: Draft
+  readonly #passage: Passage | undefined
   readonly #reader: ContentReader
   readonly #hops = new HopCounter()
   readonly #bytesMax: number
@@ -26,10 +47,12 @@ export class IncomingMessage {
   #bytes = 0
   #refusedBytes = 0
   #fault: Fault | undefined
+  /** Why it cannot be kept. While the friend's server listens that is no reason to refuse it. */
+  #unkept: Fault | undefined
 
-  /** `received`: our own line, put on top. `bytesMax` is about what the client sends. */
-  constructor(draft: Draft, options: { ending: Ending; received: string; bytesMax: number; clock: Clock }) {
+  constructor(draft: Draft, options: MessageOptions) {
     this.#draft = draft
+    this.#passage = options.passage
     this.#reader = new ContentReader(options.ending)
     this.#bytesMax = options.bytesMax
     this.pace = new Pace(options.clock)
@@ -54,20 +77,33 @@ export class IncomingMessage {
   async take(bytes: Uint8Array): Promise<Taken> {
     const { content, consumedBytes, ended } = this.#reader.read(bytes)
     this.#check(content)
+    if (this.#fault) this.#passage?.reset()
     if (this.#fault) this.#refusedBytes += consumedBytes
     else await this.pace.without(this.#keep(content))
     this.pace.received(consumedBytes)
     return { consumedBytes, ended }
   }
 
-  /** Makes it durable, or says why not; then nothing of it is kept. */
-  async finish(envelope: Envelope): Promise<Fault | undefined> {
+  /** Ends it at the friend's server or, where that is away, makes it durable. Or says why not; then nothing of it is kept. */
+  finish(envelope: Envelope): Promise<Finished> {
+    return this.pace.without(this.#finish(envelope))
+  }
+
+  async #finish(envelope: Envelope): Promise<Finished> {
     this.#reader.finish()
     this.#check(new Uint8Array())
     if (!this.#fault) await this.#keep(this.#reader.endsInsideLine ? CRLF : new Uint8Array())
+    const said = this.#fault ? undefined : await this.#passage?.finish(this.#draft.id)
+    if (said?.kind === "theirs") {
+      await this.#draft.discard()
+      return said
+    }
+    this.#fault ??= this.#unkept
     if (!this.#fault) await this.#remember(this.#draft.commit(envelope))
-    if (this.#fault) await this.#draft.discard()
-    return this.#fault
+    this.#fault ??= this.#unkept
+    if (!this.#fault) return { kind: "kept" }
+    await this.#draft.discard()
+    return { kind: "refused", why: this.#fault }
   }
 
   discard(): Promise<void> {
@@ -84,18 +120,25 @@ export class IncomingMessage {
     else if (this.#hops.hops >= HOPS_MAX) this.#fault = fault("MAIL_LOOP", `${this.#hops.hops} Received lines`)
   }
 
+  /** Both ways at once: the friend's server may go away at any moment, and then the message must be here. */
   async #keep(piece: Uint8Array): Promise<void> {
     const ours = this.#ours
     this.#ours = undefined
-    if (ours) await this.#remember(this.#draft.write(ours))
-    if (!this.#fault) await this.#remember(this.#draft.write(piece))
+    if (ours) await this.#both(ours)
+    await this.#both(piece)
+  }
+
+  async #both(piece: Uint8Array): Promise<void> {
+    const kept = this.#unkept ? undefined : this.#remember(this.#draft.write(piece))
+    await Promise.all([kept, this.#passage?.write(piece)])
+    if (!this.#passage?.isLive) this.#fault ??= this.#unkept
   }
 
   async #remember(kept: Promise<void>): Promise<void> {
     try {
       await kept
     } catch (error) {
-      this.#fault = error instanceof FaultError ? error.fault : fault("SPOOL_FAILED", String(error))
+      this.#unkept = error instanceof FaultError ? error.fault : fault("SPOOL_FAILED", String(error))
     }
   }
 }

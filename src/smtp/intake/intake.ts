@@ -4,6 +4,7 @@ import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
+import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { RecentRefusals } from "./recent-refusals.ts"
 
 export type Intake = {
@@ -16,6 +17,8 @@ export type Intake = {
   readonly clock: Clock
   readonly log: Log
   readonly refusals: RecentRefusals
+  /** `undefined`: everything is kept. */
+  readonly cutThrough: CutThrough | undefined
   /** Something was accepted and is durable. */
   readonly kept: (friend: FriendName, id: MessageId) => void
 }

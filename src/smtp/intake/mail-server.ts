@@ -10,9 +10,11 @@ import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
+import type { CutThrough } from "../cut-through/cut-through.ts"
+import type { Arrival } from "./arrival.ts"
 import { RECIPIENTS_MAX, type Intake, type IntakeLimits } from "./intake.ts"
 import { RecentRefusals } from "./recent-refusals.ts"
-import { MailSession, type Arrival } from "./session.ts"
+import { MailSession } from "./session.ts"
 
 export type MailServerOptions = {
   /** In the greeting, in Received lines and in the certificate. */
@@ -27,6 +29,8 @@ export type MailServerOptions = {
   readonly log: Log
   /** Called for every message that is durable from here on. */
   readonly kept?: (friend: FriendName, id: MessageId) => void
+  /** Passes mail on while its sender waits. Without it everything is kept. */
+  readonly cutThrough?: CutThrough
 }
 
 export interface MailServer {
@@ -55,7 +59,8 @@ class LibraryMailServer implements MailServer {
   readonly #sessions = new Set<MailSession>()
   #stopped: (() => void) | undefined
 
-  constructor({ name, tls, spool, routeFor, limits, clock, log, kept = () => {} }: MailServerOptions) {
+  constructor(options: MailServerOptions) {
+    const { name, tls, spool, routeFor, limits, clock, log, kept = () => {}, cutThrough } = options
     this.#library = new SMTPServer({
       ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
       name,
@@ -81,6 +86,7 @@ class LibraryMailServer implements MailServer {
       log,
       refusals,
       kept,
+      cutThrough,
     }
   }
 

@@ -1,11 +1,11 @@
 /** Who may be written to: deny by default, and what is allowed is decided on the parsed address and the friend's own list. */
 import { fault, type Fault } from "../../faults/faults.ts"
-import type { FriendName, Recipients, Route } from "../../route/route.ts"
+import type { Recipients, Route } from "../../route/route.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { Mailbox } from "./mailbox.ts"
 
 export type Admitted =
-  | { readonly kind: "admitted"; readonly friend: FriendName; readonly address: string }
+  | { readonly kind: "admitted"; readonly route: Route; readonly address: string }
   | { readonly kind: "refused"; readonly why: Fault }
 
 /** RFC 5321 §4.5.1 and RFC 2142 §2: whoever has a problem with a domain must be able to tell it. */
@@ -24,7 +24,7 @@ export function admitRecipient(
   if (!route || !recipients)
     return no(route?.carry.mode === "dedicated" ? "UNNAMED_SENDER" : "NOT_OURS", recipient.text)
   const { localPart, text } = recipient
-  const admitted: Admitted = { kind: "admitted", friend: route.friend, address: text }
+  const admitted: Admitted = { kind: "admitted", route, address: text }
   const name = localPart.toLowerCase()
   if (ALWAYS.has(name) || isListed(recipients, name)) return admitted
   if (SECOND_HOP.test(localPart)) return no("ROUTED_ADDRESS", text)

@@ -8,28 +8,14 @@ import { TLSSocket } from "node:tls"
 import type { SMTPServer } from "smtp-server"
 import { SMTPConnection } from "smtp-server/lib/smtp-connection.js"
 import { fault, kindOf, type Fault, type FaultCode } from "../../faults/faults.ts"
-import type { SocketAddress } from "../../names/endpoint.ts"
-import type { ListenerName } from "../../route/route.ts"
+import type { Arrival } from "./arrival.ts"
 import { CommandStream, type TakeContent } from "./command-stream.ts"
 import { Dialogue, type Answer, type Peer } from "./dialogue.ts"
 import type { IncomingMessage } from "./incoming-message.ts"
 import type { Intake } from "./intake.ts"
+import { replyText as oneLine, type Reply } from "../delivery/reply.ts"
 import { addressLiteral } from "./received.ts"
-
-/** Where a connection came in. `remote` is the true client, which a PROXY header may have named. */
-export type Arrival = {
-  readonly listener: ListenerName
-  readonly remote: SocketAddress
-  readonly local: SocketAddress
-  /**
-   * What was already said and answered in our name, when the connection was first meant to be carried end to end.
-   * `EHLO`: the greeting; the first command that is read is that EHLO or HELO, and is not answered again. `STARTTLS`: all
-   * up to 220; the next byte is TLS. Not given: nothing.
-   */
-  readonly after?: "EHLO" | "STARTTLS"
-  /** Say only this, once TLS has begun, and close: the session has no future, and its client is to know why. */
-  readonly refusal?: FaultCode | undefined
-}
+import { quoted, replyText, theirStatus, theirText } from "./reply-text.ts"
 
 /** As Postfix (smtpd_hard_error_limit, smtpd_soft_error_limit, smtpd_error_sleep_time): who guesses is slowed, then cut. */
 const ERRORS_MAX = 20
@@ -151,7 +137,7 @@ export class MailSession extends SMTPConnection {
   override _onClose(): void {
     this.#forgetDeadline()
     this.#forgetPace()
-    this.#dialogue.reset()
+    this.#dialogue.close()
     super._onClose()
     this.#gone()
   }
@@ -174,13 +160,23 @@ export class MailSession extends SMTPConnection {
   }
 
   override handler_RCPT(command: Buffer, done: () => void): void {
-    this.#answer(this.#dialogue.rcpt(command.toString()))
+    void this.#rcpt(command, done)
+  }
+
+  async #rcpt(command: Buffer, done: () => void): Promise<void> {
+    this.#answer(await this.#dialogue.rcpt(command.toString(), this.#peer()))
     done()
   }
 
-  override handler_DATA(_command: Buffer, done: () => void): void {
-    const begun = this.#dialogue.begin("dot", this.#peer())
-    if (begun.kind === "refused") this.#answer(begun)
+  override handler_DATA(command: Buffer, done: () => void): void {
+    void this.#data(command, done)
+  }
+
+  async #data(command: Buffer, done: () => void): Promise<void> {
+    const begun = await this.#dialogue.begin("dot", this.#peer())
+    if (begun.kind !== "begun") this.#answer(begun)
+    // The friend's server was asked meanwhile; who talks on has not waited for our answer.
+    else if (this.#hasUnread()) this.#refuseAndClose(fault("PIPELINED_UNASKED", quoted(command)))
     else {
       this.send(354, "End data with <CR><LF>.<CR><LF>")
       this.#receive(begun.message, async (bytes) => {
@@ -194,19 +190,26 @@ export class MailSession extends SMTPConnection {
 
   /** Whatever is wrong, the octets that were announced follow; they are not commands and must not be read as such. */
   handler_BDAT(command: Buffer, resume: () => void): void {
+    void this.#chunk(command, resume)
+  }
+
+  async #chunk(command: Buffer, resume: () => void): Promise<void> {
     const given = BDAT.exec(command.toString())?.groups
     if (!given) return this.#refuseAndClose(fault("COMMAND_MALFORMED", quoted(command)))
     const chunkBytes = Number(given["bytes"])
     if (chunkBytes > this.#intake.limits.messageBytesMax) {
       return this.#refuseAndClose(fault("MESSAGE_TOO_LARGE", `a chunk of ${chunkBytes} bytes`))
     }
-    const begun = this.#dialogue.begin("counted", this.#peer())
+    const begun = await this.#dialogue.begin("counted", this.#peer())
     const ended = async (): Promise<void> => {
-      if (begun.kind === "refused") this.#answer(begun)
+      if (begun.kind !== "begun") this.#answer(begun)
       else if (given["last"]) this.#answer(await this.#dialogue.finish(this.#peer()))
       else this.#answer({ kind: "good", enhanced: "2.0.0", text: `${chunkBytes} octets taken` })
     }
-    if (chunkBytes === 0) return void ended().then(resume)
+    if (chunkBytes === 0) {
+      await ended()
+      return resume()
+    }
     let leftBytes = chunkBytes
     this.#receive(begun.kind === "begun" ? begun.message : "nothing of use", async (bytes) => {
       const chunk = bytes.subarray(0, leftBytes)
@@ -246,7 +249,19 @@ export class MailSession extends SMTPConnection {
 
   #answer(answer: Answer): void {
     if (answer.kind === "good") this.send(250, answer.text, answer.enhanced)
+    else if (answer.kind === "theirs") this.#passOn(answer.reply)
     else this.#refuse(answer.why)
+  }
+
+  /** What the friend's own server said. */
+  #passOn(reply: Reply): void {
+    const { code } = reply
+    if (code >= 400) {
+      const { listener, remote } = this.#arrival
+      const said = { code: code < 500 ? "HOME_SAYS_LATER" : "HOME_REFUSES", detail: oneLine(reply) }
+      this.#intake.log.info("mail-refused", { ...said, listener, client: remote.address })
+    }
+    this.send(code, theirText(reply), theirStatus(reply))
   }
 
   /** With 421 the connection is closed. */
@@ -289,18 +304,4 @@ export class MailSession extends SMTPConnection {
     const client = { address: this.#arrival.remote.address, helo, tls }
     return { client, extended: this.openingCommand === "EHLO", cipher }
   }
-}
-
-/** RFC 5321 §4.2.1 and RFC 2034 §4: every line has both codes. A control character could make two replies of one. */
-function replyText(code: number, enhanced: string, lines: readonly string[]): string {
-  const prefix = enhanced === "" ? "" : `${enhanced} `
-  const last = lines.length - 1
-  // eslint-disable-next-line no-control-regex
-  const texts = lines.map((line) => `${prefix}${line.replace(/[\u0000-\u001f\u007f]/g, " ")}`)
-  return texts.map((text, index) => `${code}${index < last ? "-" : " "}${text}\r\n`).join("")
-}
-
-/** What a stranger wrote goes into the log quoted, and never into a reply. */
-function quoted(command: Buffer): string {
-  return JSON.stringify(command.toString())
 }

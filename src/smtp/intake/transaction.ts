@@ -31,15 +31,15 @@ export class Transaction {
    * A message is kept once, for one friend: if it were kept for several, and one of them had no room, no single reply
    * would be true. RFC 5321 §4.5.3.1.10: after 452 the client sends to the others in a transaction of its own.
    */
-  add(friend: FriendName, recipient: NewRecipient, recipientsMax: number): Fault | undefined {
-    const key = recipient.address.toLowerCase()
-    if (this.#friend !== undefined && this.#friend !== friend) return fault("ANOTHER_FRIENDS", recipient.address)
-    if (!this.#recipients.has(key) && this.#recipients.size >= recipientsMax) {
-      return fault("TOO_MANY_RECIPIENTS", `more than ${recipientsMax}`)
-    }
+  refuses(friend: FriendName, address: string, recipientsMax: number): Fault | undefined {
+    if (this.#friend !== undefined && this.#friend !== friend) return fault("ANOTHER_FRIENDS", address)
+    const full = !this.#recipients.has(address.toLowerCase()) && this.#recipients.size >= recipientsMax
+    return full ? fault("TOO_MANY_RECIPIENTS", `more than ${recipientsMax}`) : undefined
+  }
+
+  add(friend: FriendName, recipient: NewRecipient): void {
     this.#friend = friend
-    this.#recipients.set(key, recipient)
-    return undefined
+    this.#recipients.set(recipient.address.toLowerCase(), recipient)
   }
 
   /** `undefined` while there is no recipient. */

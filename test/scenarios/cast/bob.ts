@@ -146,6 +146,14 @@ export class Bob implements AsyncDisposable {
     )
   }
 
+  /** Nothing of it lies in his state folder; the policy says that he keeps some of what passes at the most. */
+  async keepsNothingOf(route: string, what: string): Promise<void> {
+    const { extent } = this.verdict(route).findings.keep
+    const kept = await this.keepsOnDisk(what)
+    expect({ route, what, kept, extent }).toEqual({ route, what, kept: false, extent: "some" })
+    this.#story.found("Bob", `has nothing of "${what}" on his disk`)
+  }
+
   /** As `sawWhatThePolicySays`, about keeping: what lies in his state folder at this moment. */
   async keepsWhatThePolicySays(route: string, what: string): Promise<void> {
     const { level } = this.verdict(route).findings.keep

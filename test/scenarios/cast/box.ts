@@ -33,6 +33,7 @@ export class Box implements AsyncDisposable {
   readonly #sockets = new Set<Socket>()
   #servers: Server[] = []
   #page = "Hello!"
+  #people: readonly string[] | undefined
 
   /** Opens all services on the address. */
   static async open(person: Person, address: string, story: Story): Promise<Box> {
@@ -57,6 +58,12 @@ export class Box implements AsyncDisposable {
   /** What her web server shows to everybody who asks. */
   shows(page: string): void {
     this.#page = page
+  }
+
+  /** From here on her mail server refuses everybody else. */
+  knowsOnly(...people: readonly string[]): void {
+    this.#people = people
+    this.#story.happens(`${this.person}'s mail server knows only ${people.join(" and ")}`)
   }
 
   /** Waits until something has come that contains the text, and says which way it came. */
@@ -162,8 +169,14 @@ export class Box implements AsyncDisposable {
       disabledCommands: ["AUTH"],
       disableReverseLookup: true,
       logger: false,
+      onRcptTo: ({ address }, _session, done) => done(this.#unknown(address)),
       onData: (content: Readable, session, done) => void this.#takeMail(content, session, done),
     }).on("error", () => {}) // a visitor who hangs up in the middle is no event
+  }
+
+  #unknown(address: string): Error | undefined {
+    const known = this.#people?.includes(address.slice(0, address.indexOf("@"))) ?? true
+    return known ? undefined : Object.assign(new Error("5.1.1 Nobody of that name lives here"), { responseCode: 550 })
   }
 
   /** Whatever is said to her own port, in no protocol at all. */

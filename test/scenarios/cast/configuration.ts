@@ -19,6 +19,8 @@ export type Carries = {
   readonly getsTheNameless?: boolean
   /** Peer mail: who may be written to. */
   readonly recipients?: readonly string[]
+  /** Peer mail: `false` where every mail is kept before it is passed on. */
+  readonly cutThrough?: false
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
   readonly otherwise?: "refuse" | "peer"
   /** Peer mail: what TLS to the friend's server has to prove. */
@@ -76,11 +78,9 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
       service === "smtp" && carries.recipients ? `, recipients: [${carries.recipients.join(", ")}]` : ""
     const tls = service === "smtp" && carries.tls ? `, tls: "${pin(box)}"` : ""
     const otherwise = service === "smtp" && carries.otherwise ? `, otherwise: ${carries.otherwise}` : ""
-    return mode
-      ? [
-          `      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${recipients}${otherwise}${tls} }`,
-        ]
-      : []
+    const cutThrough = service === "smtp" && carries.cutThrough === false ? ", cut-through: false" : ""
+    const more = `${recipients}${otherwise}${tls}${cutThrough}`
+    return mode ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${more} }`] : []
   })
   return [
     `  ${nameOf(box)}:`,

@@ -40,6 +40,21 @@ export class Stranger {
     this.#story.says("Bob", "Stranger", reply.slice(0, REPLY_CODE_CHARS))
     return reply
   }
+
+  /** Mails somebody in somebody else's name; resolves to the first reply that is a refusal, or the last. */
+  async mailsAs(from: string, to: string, what: string): Promise<string> {
+    const { address, port } = this.#directory.where("smtp", to.slice(to.indexOf("@") + 1))
+    using client = await SmtpClient.connect(port, address)
+    await client.says("EHLO spam.stranger.example")
+    let reply = ""
+    for (const line of [`MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, "DATA", `Subject: Win\r\n\r\n${what}\r\n.`]) {
+      reply = await client.says(line)
+      if (/^[45]/.test(reply)) break
+    }
+    this.#story.says("Stranger", "Bob", `mail in the name of ${from} for ${to}: "${what}"`)
+    this.#story.says("Bob", "Stranger", reply.startsWith("2") ? reply.slice(0, "250".length) : reply)
+    return reply
+  }
 }
 
 /** OpenSSL names alerts in its own way: ERR_SSL_TLSV1_UNRECOGNIZED_NAME. */

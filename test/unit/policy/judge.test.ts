@@ -12,6 +12,7 @@ import {
   HOST,
   OWN_ADDRESS,
   PEER_MAIL,
+  peerMail,
   peerWeb,
   RECIPIENT,
   route,
@@ -30,6 +31,7 @@ const KINDS: Readonly<Record<string, Judged>> = {
   "dedicated http": (known) => judge(route("http", OWN_ADDRESS, dedicated()), known),
   "dedicated tcp": (known) => judge(route("tcp", { by: "port" }, dedicated()), known),
   "peer smtp": (known) => judge(route("smtp", RECIPIENT, PEER_MAIL), known),
+  "peer smtp, everything kept": (known) => judge(route("smtp", RECIPIENT, peerMail(false)), known),
   "peer http": (known) => judge(route("http", HOST, peerWeb(false)), known),
   "peer http, cache": (known) => judge(route("http", HOST, peerWeb(true)), known),
 }

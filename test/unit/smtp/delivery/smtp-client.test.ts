@@ -110,6 +110,32 @@ describe("the contract with nodemailer 10.6.0", () => {
     expect(client.amidContent).toBe(false)
   })
 
+  test("_responseActions hears the reply to a line of our own", async () => {
+    await using hop = await nextHop()
+    const client = await ready(SmtpClient, hop.port)
+    const replies = ["MAIL FROM:<>", "RCPT TO:<a@dave.example>", "NONSENSE"].map(
+      (line) => new Promise<string>((heard) => client.ask(line, heard)),
+    )
+    expect(await Promise.all(replies)).toEqual([
+      "250 2.1.0 Ok",
+      "250 2.1.5 Ok",
+      expect.stringMatching(/^250 /), // the scripted hop has no command that it does not know
+    ])
+  })
+
+  test.each(["250 2.0.0 Ok: queued", "552 5.3.4 Too much"])(
+    "_createSendStream stuffs dots, ends with one, and hears %j",
+    async (said) => {
+      await using hop = await nextHop({ on: (line) => (line === "." ? said : undefined) })
+      const client = await ready(SmtpClient, hop.port)
+      for (const line of ["MAIL FROM:<>", "RCPT TO:<a@dave.example>", "DATA"])
+        await new Promise<string>((heard) => client.ask(line, heard))
+      const reply = await new Promise<string>((heard) => client.content(heard).end(".x\r\n"))
+      expect(reply).toBe(said)
+      expect(hop.messages.map(({ content }) => content.toString())).toEqual(said.startsWith("2") ? [".x\r\n"] : [])
+    },
+  )
+
   test("close tells nobody but by the event end", async () => {
     await using hop = await nextHop({ on: (line) => (line === "DATA" ? "stall" : undefined) })
     const client = await ready(SmtpClient, hop.port)

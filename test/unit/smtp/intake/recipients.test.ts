@@ -23,7 +23,7 @@ function admitted(address: string): string {
   const mailbox = readMailbox(address)
   if (mailbox.kind !== "value") throw new Error(`${address} is ${mailbox.kind}`)
   const outcome = admitRecipient(mailbox.value, (domain: Hostname) => ROUTES[domain])
-  return outcome.kind === "admitted" ? `for ${outcome.friend}` : outcome.why.code
+  return outcome.kind === "admitted" ? `for ${outcome.route.friend}` : outcome.why.code
 }
 
 test.each([
