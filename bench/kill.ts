@@ -18,6 +18,8 @@ const { values: asked } = parseArgs({
   options: {
     kills: { type: "string", default: "50" },
     senders: { type: "string", default: "20" },
+    /** What each sender waits between messages, in milliseconds; 0 keeps the relay as busy as it can be. */
+    pause: { type: "string", default: "0" },
     /** What the moments of the kills are drawn from; printed, so that a run can be repeated. */
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     json: { type: "boolean", default: false },
@@ -36,7 +38,7 @@ const PATIENCE_MS = 60_000
 
 type Result = Counts & { readonly kills: number; readonly seed: number; readonly seconds: number }
 
-async function run(kills: number, senders: number, seed: number): Promise<Result> {
+async function run(kills: number, senders: number, pauseMs: number, seed: number): Promise<Result> {
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), "waypost-kill-"))
   const ledger = new Ledger()
@@ -45,7 +47,7 @@ async function run(kills: number, senders: number, seed: number): Promise<Result
   const port = await freePort()
   await writeFile(join(folder, "relay.yaml"), configuration(folder, port, sink.port))
   const end = new AbortController()
-  const sending = Promise.all(Array.from({ length: senders }, () => sendUntil(end.signal, port, ledger)))
+  const sending = Promise.all(Array.from({ length: senders }, () => sendUntil(end.signal, port, ledger, pauseMs)))
   for (let killed = 0; killed < kills; killed++) {
     const relay = startRelay(folder)
     const early = dice() < 1 / EARLY_ONE_IN
@@ -143,7 +145,7 @@ function text({ acknowledged, lost, twice, unpromised, kills, seed, seconds }: R
   ].join("\n")
 }
 
-const result = await run(Number(asked.kills), Number(asked.senders), Number(asked.seed))
+const result = await run(Number(asked.kills), Number(asked.senders), Number(asked.pause), Number(asked.seed))
 if (process.stderr.isTTY) process.stderr.write("\n")
 console.log(asked.json ? JSON.stringify(result) : text(result))
 process.exitCode = result.lost > 0 ? 1 : 0

@@ -9,14 +9,15 @@ const BODY_BYTES = [1_000, 5_000, 1_000, 10_000, 1_000, 1_000, 5_000, 1_000, 10_
 const COME_BACK_MS = 20
 const MESSAGES_PER_CONNECTION = 20
 
-export async function sendUntil(signal: AbortSignal, port: number, ledger: Ledger): Promise<void> {
+/** `pauseMs`: what a sender waits between his messages. */
+export async function sendUntil(signal: AbortSignal, port: number, ledger: Ledger, pauseMs = 0): Promise<void> {
   while (!signal.aborted) {
-    await oneConnection(signal, port, ledger)
+    await oneConnection(signal, port, ledger, pauseMs)
     await delay(COME_BACK_MS)
   }
 }
 
-async function oneConnection(signal: AbortSignal, port: number, ledger: Ledger): Promise<void> {
+async function oneConnection(signal: AbortSignal, port: number, ledger: Ledger, pauseMs: number): Promise<void> {
   const dialogue = new Dialogue(connect(port, "127.0.0.1"))
   try {
     await dialogue.expect("220")
@@ -28,6 +29,7 @@ async function oneConnection(signal: AbortSignal, port: number, ledger: Ledger):
       await dialogue.says("DATA", "354")
       await dialogue.says(`${messageOf(id, BODY_BYTES[sent % BODY_BYTES.length] ?? 0)}\r\n.`, "250")
       ledger.acknowledge(id)
+      if (pauseMs > 0) await delay(pauseMs)
     }
   } catch (error) {
     if (!(error instanceof Unfinished)) throw error // a relay that was killed promised nothing more
