@@ -13,7 +13,7 @@
 #define BACKLOG 4096
 /* Ours: how many a thread takes in before the connections it has get their turn. */
 #define ACCEPTS_PER_TURN_MAX 64
-/* Ours: how long accepting pauses when descriptors run out. Who still finds no room then is turned away. */
+/* Ours: how long accepting pauses when descriptors run out, unless a connection of the same thread ends before. */
 #define ACCEPT_PAUSE_MS 100
 /* A visitor's, and its backend's. */
 #define DESCRIPTORS_PER_CONNECTION 2
@@ -95,11 +95,12 @@ static bool full(const struct loop *loop) {
     return spoken_for + DESCRIPTORS_PER_CONNECTION > atomic_load_explicit(&loop->descriptors->limit, memory_order_relaxed);
 }
 
-/* Visitors stay in the kernel's queue: a level-triggered listener would wake us for them all the time. */
+/* Visitors wait in the kernel's queue: a level-triggered listener would wake us for them all the time. */
 static void pause_all(struct loop *loop) {
-    if (loop->accept_again.link) return;
     watch_all(loop, 0);
+    if (loop->accept_again.link) return;
     wheel_set(&loop->wheel, &loop->accept_again, loop->now_ms + ACCEPT_PAUSE_MS);
+    loop->full_since_ms = loop->now_ms;
 }
 
 static void watch_all(struct loop *loop, uint32_t events) {
@@ -109,12 +110,15 @@ static void watch_all(struct loop *loop, uint32_t events) {
 }
 
 void listeners_resume(struct loop *loop) {
-    for (uint32_t i = 0; i < LISTENERS_MAX; i++)
-        if (loop->listeners[i] && loop->listeners[i]->descriptor >= 0) turn_away(loop, loop->listeners[i]);
-    if (loop->turned_away > 0) write_u32(loop_tell(loop, EVENT_FULL, RECORD_HEAD_BYTES + 4) + 16, loop->turned_away);
+    if (!no_room(loop)) return watch_all(loop, EPOLLIN);
+    wheel_set(&loop->wheel, &loop->accept_again, loop->now_ms + ACCEPT_PAUSE_MS);
+    for (uint32_t i = 0; i < LISTENERS_MAX; i++) {
+        const struct listener *listener = loop->listeners[i];
+        if (!listener || listener->descriptor < 0) continue;
+        if (loop->now_ms - loop->full_since_ms >= listener->decide_ms) turn_away(loop, listener);
+    }
+    write_u32(loop_tell(loop, EVENT_FULL, RECORD_HEAD_BYTES + 4) + 16, loop->turned_away);
     loop->turned_away = 0;
-    if (no_room(loop)) wheel_set(&loop->wheel, &loop->accept_again, loop->now_ms + ACCEPT_PAUSE_MS);
-    else watch_all(loop, EPOLLIN);
 }
 
 /* As full, but asks the kernel too: the rest of the process needs descriptors, and we do not count those. */
@@ -125,7 +129,10 @@ static bool no_room(const struct loop *loop) {
     return probe < 0;
 }
 
-/* While there is no room: resets whoever waits, which tells him so at once. He is accepted with the reserve. */
+/*
+ * There has been no room for as long as anybody may wait for a decision: resets whoever is in the queue, so that he can
+ * try another relay. He is accepted with the reserve.
+ */
 static void turn_away(struct loop *loop, const struct listener *listener) {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     while (no_room(loop)) {
@@ -164,6 +171,10 @@ void listener_drain(struct loop *loop, struct listener *listener) {
 void listener_left(struct loop *loop, struct listener *listener) {
     atomic_fetch_sub_explicit(&loop->descriptors->spoken_for, DESCRIPTORS_PER_CONNECTION, memory_order_relaxed);
     listener->open--;
+    if (loop->accept_again.link && !full(loop)) {
+        wheel_clear(&loop->wheel, &loop->accept_again);
+        watch_all(loop, EPOLLIN);
+    }
     emptied(loop, listener);
 }
 

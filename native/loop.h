@@ -39,6 +39,7 @@ struct loop {
     uint64_t now_ms, events_since_ms;
     struct wheel wheel;
     struct timer accept_again; /* set while accepting is paused */
+    uint64_t full_since_ms;    /* and since when */
     uint32_t turned_away;
     int reserve; /* a descriptor to give up, so that a visitor can be turned away when there is none left */
     struct listener *listeners[LISTENERS_MAX];

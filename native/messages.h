@@ -21,7 +21,7 @@ enum event {
     EVENT_STOPPED = 4, /* the thread `connection` accepts no more at `listener` */
     EVENT_DRAINED = 5, /* it carries nothing of it: the answer to COMMAND_DRAIN */
     EVENT_GONE = 6,    /* both: it has forgotten `listener` */
-    EVENT_FULL = 7,    /* no descriptors: 16 u32 how many visitors were turned away since the last time */
+    EVENT_FULL = 7,    /* no descriptors, visitors wait: 16 u32 how many were turned away since the last time */
     EVENT_CLOSED = 8,  /* the thread `connection` is gone */
 };
 #define EVENT_REMOTE 16

@@ -14,6 +14,7 @@ import { Deadlines } from "./deadlines.ts"
 import { Descriptors } from "./descriptors.ts"
 import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
 import { ReadBuffers } from "./read-buffers.ts"
+import { seldom } from "./seldom.ts"
 import { receive, type Door, type Visit } from "./visit.ts"
 
 /** Ours: who has connected and is not yet accepted. The kernel cuts it to net.core.somaxconn. */
@@ -114,18 +115,6 @@ class Listener implements OpenListener {
     this.#inside.remove(visit)
     if (this.#inside.size > 0) return
     for (const resolve of this.#waiting.splice(0)) resolve()
-  }
-}
-
-/** Ours: whoever makes accepting fail should not fill the log as well. */
-const COMPLAINT_INTERVAL_MS = 1_000
-
-function seldom(clock: Clock, complain: (code: string) => void): (code: string) => void {
-  let quietUntil = 0
-  return (code) => {
-    if (clock.now() < quietUntil) return
-    quietUntil = clock.now() + COMPLAINT_INTERVAL_MS
-    complain(code)
   }
 }
 

@@ -5,6 +5,7 @@
 import { Socket } from "node:net"
 import { availableParallelism } from "node:os"
 import { getSystemErrorName } from "node:util"
+import { systemClock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
@@ -13,6 +14,7 @@ import type { Arrival, Decide, Decision, Ended, Engine, ListenOptions, OpenListe
 import type { Addon, Handle } from "./native/addon.ts"
 import { addressBytes, COMMAND, Commands, EVENT, Events, milliseconds, SLOT_BITS } from "./native/messages.ts"
 import type { ConnectionId } from "./native/messages.ts"
+import { seldom } from "./seldom.ts"
 
 /** LISTENERS_MAX of native/loop.h. */
 const LISTENERS_MAX = 1024
@@ -43,6 +45,8 @@ class NativeEngine implements Engine {
   /** What is remembered of a connection between an answer and its end, by thread and slot. */
   readonly #known: (Known | undefined)[][]
   readonly #closed: InEveryThread
+  readonly #noRoom: (code: string) => void
+  #turnedAway = 0
   #closing: Promise<void> | undefined
   #inBatch = false
 
@@ -51,6 +55,7 @@ class NativeEngine implements Engine {
     this.#log = log
     this.#threads = Math.min(threads, THREADS_MAX)
     this.#known = Array.from({ length: this.#threads }, () => [])
+    this.#noRoom = seldom(systemClock, (code) => log.warn("accept-failed", { code, turnedAway: this.#turnedAway }))
     this.#closed = new InEveryThread(this.#threads)
     this.#handle = addon.open(this.#threads, this.#events.exchange, (bytes) => this.#take(bytes))
   }
@@ -131,7 +136,8 @@ class NativeEngine implements Engine {
       case EVENT.gone:
         return this.#gone(events.listener)
       case EVENT.full:
-        return this.#log.warn("no descriptors left: visitors turned away", { visitors: events.turnedAway })
+        this.#turnedAway += events.turnedAway
+        return this.#noRoom("EMFILE")
       case EVENT.closed:
         return this.#closed.andOne()
       default:

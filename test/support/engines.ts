@@ -36,3 +36,10 @@ const built: readonly EngineUnderTest[] =
 
 /** The native engine is among them where it is built (`npm run native`); alone where a run is about one build of it. */
 export const engines: readonly EngineUnderTest[] = process.env[ADDON_FILE_VARIABLE] ? built : [...ours, ...built]
+
+/** The same by what `waypost relay --engine` calls them. */
+export const engineKinds: readonly Engine["kind"][] = [...new Set(engines.map(({ name }) => kindOf(name)))]
+
+function kindOf(name: string): Engine["kind"] {
+  return name === "native" ? "native" : "javascript"
+}

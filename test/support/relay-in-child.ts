@@ -50,6 +50,9 @@ export async function relayInChild(options: RelayInChildOptions): Promise<RelayI
   }
 }
 
+/** Whoever begins with it has never said enough. */
+const DOT = ".".charCodeAt(0)
+
 if (import.meta.main) {
   const [kind, port, decideDeadlineMs] = process.argv.slice(2)
   const engine = chooseEngine({ log: silentLog, wish: kind === "native" ? "native" : "javascript", threads: 1 })
@@ -62,7 +65,7 @@ if (import.meta.main) {
       decideDeadlineMs: Number(decideDeadlineMs),
       ended: () => {},
     },
-    () => carry(at("127.0.0.1", Number(port))),
+    ({ received }) => (received[0] === DOT ? { do: "wait" } : carry(at("127.0.0.1", Number(port)))),
   )
   console.log(listener.bound.port)
   process.on("SIGTERM", () => process.exit(0)) // connections and all
