@@ -16,35 +16,34 @@ export type Used = { readonly sockets: number; readonly otherDescriptors: number
 export class SoakedRelay implements AsyncDisposable {
   /** Where visitors come in. */
   readonly port: number
-  readonly #extraPort: number
   readonly #servicePort: number
   readonly #folder: string
   readonly #child: ChildProcess
 
   static async start(engine: Engine["kind"], threads: number, servicePort: number): Promise<SoakedRelay> {
     const folder = await mkdtemp(join(tmpdir(), "waypost-soak-"))
-    const ports = [await freePort(), await freePort()] as const
+    const port = await freePort()
     const file = join(folder, "relay.yaml")
-    await writeFile(file, config(ports, servicePort, false))
+    await writeFile(file, config(port, servicePort, false))
     const program = join(import.meta.dirname, "../dataplane/relay.ts")
     const child = spawn(process.execPath, [program, engine, String(threads), file], {
       stdio: ["ignore", "pipe", "inherit"],
     })
     await Promise.race([once(child.stdout, "data"), once(child, "exit")])
     if (child.exitCode !== null) throw new Error("the relay did not start")
-    return new SoakedRelay(folder, ports, servicePort, child)
+    return new SoakedRelay(folder, port, servicePort, child)
   }
 
-  private constructor(folder: string, ports: Ports, servicePort: number, child: ChildProcess) {
+  private constructor(folder: string, port: number, servicePort: number, child: ChildProcess) {
     this.#folder = folder
-    ;[this.port, this.#extraPort] = ports
+    this.port = port
     this.#servicePort = servicePort
     this.#child = child
   }
 
   /** With one listener and one friend more, or without them; the others go on. */
   async reload(more: boolean): Promise<void> {
-    const text = config([this.port, this.#extraPort], this.#servicePort, more)
+    const text = config(this.port, this.#servicePort, more)
     await writeFile(join(this.#folder, "relay.yaml"), text)
     this.#child.kill("SIGHUP")
   }
@@ -82,14 +81,15 @@ function descriptors(pid: number): readonly string[] {
   })
 }
 
-type Ports = readonly [steady: number, extra: number]
+/** Ours: an address whose ports are taken by no connection that somebody makes from 127.0.0.1 while nothing listens there. */
+const COMES_AND_GOES = "127.99.0.1"
 
-function config([steady, extra]: Ports, servicePort: number, more: boolean): string {
+function config(port: number, servicePort: number, more: boolean): string {
   const route = `{ mode: dedicated, to: "127.0.0.1:${servicePort}" }`
   return `relay: { name: relay.soak.example, state: ./state }
 listeners:
-  https: { bind: ["127.0.0.1:${steady}"], protocol: tls }
-  ${more ? `more: { bind: ["127.0.0.1:${extra}"], protocol: tls }` : ""}
+  https: { bind: ["127.0.0.1:${port}"], protocol: tls }
+  ${more ? `more: { bind: ["${COMES_AND_GOES}:${port}"], protocol: tls }` : ""}
 limits: { connections-per-source-max: 9000, hello-deadline: ${HELLO_DEADLINE_MS}ms }
 friends:
   alice: { domains: [alice.example], routes: { https: ${route} } }
