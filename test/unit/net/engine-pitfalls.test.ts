@@ -2,54 +2,25 @@
 import { execFile } from "node:child_process"
 import { createHash, randomBytes, type Hash } from "node:crypto"
 import { promisify } from "node:util"
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
-import type { Engine } from "../../../src/net/engine.ts"
-import { backend, echo, type Backend } from "../../support/backend.ts"
-import { openSockets } from "../../support/descriptors.ts"
-import { carry, door } from "../../support/door.ts"
+import { describe, expect, test } from "@jest/globals"
+import { echo } from "../../support/backend.ts"
+import { carry } from "../../support/door.ts"
+import { engineWorld } from "../../support/engine-world.ts"
 import { engines } from "../../support/engines.ts"
 import { eventually } from "../../support/eventually.ts"
+import { fill } from "../../support/fill.ts"
 import type { Peer } from "../../support/peer.ts"
-import { visitor } from "../../support/visitor.ts"
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
 describe.each(engines)("pitfalls: $name", ({ start }) => {
-  let engine: Engine
-  let opened: Backend[]
-  let arrived: Peer[]
-  let socketsBefore: number
-
-  beforeEach(() => {
-    socketsBefore = openSockets()
-    engine = start()
-    opened = []
-    arrived = []
-  })
-
-  afterEach(async () => {
-    await engine.close()
-    for (const each of opened) await each.close()
-    for (const each of arrived) each.socket.destroy()
-    await eventually(`${openSockets()} sockets are ${socketsBefore} again`, () => openSockets() <= socketsBefore)
-  })
-
-  async function service(serve?: (peer: Peer) => void): Promise<Backend> {
-    const made = await backend(serve)
-    opened.push(made)
-    return made
-  }
-
-  async function arrives(to: Parameters<typeof visitor>[0]): Promise<Peer> {
-    const made = await visitor(to)
-    arrived.push(made)
-    return made
-  }
+  const world = engineWorld(() => start())
+  const { service, listens, arrives, carried } = world
 
   test("an answer that comes when its visitor has gone never reaches who took his place", async () => {
     const homes = await Promise.all(["even", "odd"].map((name) => service((peer) => peer.say(name))))
-    const relay = await door(engine, ({ received }) => {
+    const relay = await listens(({ received }) => {
       const odd = received[0] === "o".charCodeAt(0)
       return carry((odd ? homes[1] : homes[0])?.at ?? relay.bound)
     })
@@ -67,7 +38,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("large and small pieces by turns arrive in order and whole", async () => {
     const target = await service()
-    const relay = await door(engine, () => carry(target.at))
+    const relay = await listens(() => carry(target.at))
     const alice = await arrives(relay.bound)
     alice.say("hello")
     const home = await target.accepted()
@@ -89,7 +60,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
   test("a bulk transfer leaves the others their turn", async () => {
     const source = await service((peer) => pour(peer, randomBytes(MIB)))
     const target = await service(echo)
-    const relay = await door(engine, ({ received }) => carry(received[0] === "b".charCodeAt(0) ? source.at : target.at))
+    const relay = await listens(({ received }) => carry(received[0] === "b".charCodeAt(0) ? source.at : target.at))
     const greedy = await Promise.all(Array.from({ length: 8 }, () => arrives(relay.bound)))
     let bulkBytes = 0
     for (const peer of greedy) {
@@ -112,7 +83,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("first messages that fill every buffer on the way are all decided by", async () => {
     const target = await service(echo)
-    const relay = await door(engine, ({ received }) =>
+    const relay = await listens(({ received }) =>
       received.length < 40 * KIB ? { do: "wait" } : carry(target.at, { skipBytes: 40 * KIB - 5 }),
     )
     const crowd = await Promise.all(Array.from({ length: 40 }, () => arrives(relay.bound)))
@@ -125,7 +96,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
   })
 
   test("a visitor who says more than is read before a decision is held, and sent away at the deadline", async () => {
-    const relay = await door(engine, () => ({ do: "wait" }), { decideDeadlineMs: 500 })
+    const relay = await listens(() => ({ do: "wait" }), { decideDeadlineMs: 500 })
     const alice = await arrives(relay.bound)
     alice.say(Buffer.alloc(16 * MIB))
     await eventually("sent away", () => alice.finished || alice.closed)
@@ -135,7 +106,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("connections that were given away and connections that are carried do not disturb each other", async () => {
     const target = await service(echo)
-    const relay = await door(engine, ({ received }) =>
+    const relay = await listens(({ received }) =>
       received[0] === "a".charCodeAt(0)
         ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.on("error", () => {}).pipe(socket) }
         : carry(target.at),
@@ -154,7 +125,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("resets in the middle of full buffers give everything back", async () => {
     const target = await service((peer) => pour(peer, randomBytes(MIB)))
-    const relay = await door(engine, () => carry(target.at))
+    const relay = await listens(() => carry(target.at))
     for (let wave = 0; wave < 4; wave++) {
       const crowd = await Promise.all(Array.from({ length: 10 }, () => arrives(relay.bound)))
       for (const peer of crowd) {
@@ -170,10 +141,83 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
     await eventually("all are reported", () => relay.reports.length === 40)
   })
 
+  test("what waits for readers who have stopped is not overwritten by what others say", async () => {
+    const target = await service((peer) => peer.socket.pause())
+    const relay = await listens(() => carry(target.at))
+    const crowd = await Promise.all(Array.from({ length: 8 }, () => arrives(relay.bound)))
+    const said = crowd.map(() => createHash("sha256"))
+    const pool = randomBytes(64 * KIB)
+    for (let round = 0; round < 800; round++) {
+      for (const [index, peer] of crowd.entries()) {
+        const from = (round * 7919 + index * 104_729) % (56 * KIB)
+        const piece = pool.subarray(from, from + 1 + ((round * 31 + index) % (8 * KIB)))
+        said[index]?.update(piece)
+        peer.say(piece)
+      }
+      if (round % 4 === 0) await new Promise(setImmediate)
+    }
+    for (const peer of crowd) peer.finish()
+    await target.accepted(crowd.length - 1)
+    const heard = target.peers.map(hashing)
+    for (const peer of target.peers) peer.socket.resume()
+    await Promise.all(target.peers.map((peer) => peer.hearsEnd()))
+    expect(heard.map((hash) => hash.digest("hex")).toSorted()).toEqual(
+      said.map((hash) => hash.digest("hex")).toSorted(),
+    )
+    for (const peer of target.peers) peer.finish()
+  })
+
+  test.each(["visitor", "backend"])("what a %s has not read yet arrives before the end does", async (stopped) => {
+    const { alice, home } = await carried()
+    const [sender, reader] = stopped === "visitor" ? [home, alice] : [alice, home]
+    reader.socket.pause()
+    await fill(sender)
+    sender.finish("the end")
+    reader.socket.resume()
+    await reader.hearsEnd()
+    expect(reader.heard.length).toBe(sender.socket.bytesWritten)
+    expect(reader.heardText.endsWith("the end")).toBe(true)
+  })
+
+  test("what was under way when a reader who had stopped resets is not counted as delivered", async () => {
+    const { alice, home, relay } = await carried()
+    home.socket.pause()
+    await fill(alice)
+    const [heardBytes, saidBytes] = [home.heard.length, alice.socket.bytesWritten]
+    home.reset()
+    await alice.isClosed()
+    const { bytesToBackend } = await relay.reported()
+    expect(bytesToBackend).toBeGreaterThanOrEqual(heardBytes)
+    expect(bytesToBackend).toBeLessThan(saidBytes)
+  })
+
+  test("visitors who reset while JavaScript is busy disturb nobody who comes after them", async () => {
+    const target = await service(echo)
+    const relay = await listens(({ received }) =>
+      received[0] === "a".charCodeAt(0)
+        ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.on("error", () => {}).pipe(socket) }
+        : carry(target.at),
+    )
+    for (let wave = 0; wave < 3; wave++) {
+      const leaving = await Promise.all(Array.from({ length: 30 }, () => arrives(relay.bound)))
+      for (const [index, peer] of leaving.entries()) peer.say(index % 2 === 0 ? "adopt" : "carry")
+      await Promise.all(leaving.map((peer, index) => peer.hears(index % 2 === 0 ? "adopt" : "carry")))
+      for (const peer of leaving) peer.say("and more")
+      for (const home of target.peers.slice(-15)) home.reset()
+      for (const peer of leaving) peer.reset()
+      const until = performance.now() + 40
+      while (performance.now() < until); // what the threads of an engine do meanwhile, nobody here can see
+      const staying = await Promise.all(Array.from({ length: 30 }, () => arrives(relay.bound)))
+      for (const peer of staying) peer.say("carry")
+      await Promise.all(staying.map((peer) => peer.hears("carry")))
+      for (const peer of staying) peer.finish()
+    }
+  })
+
   test("listeners come and go a hundred times", async () => {
     const target = await service(echo)
     for (let turn = 0; turn < 100; turn++) {
-      const relay = await door(engine, () => carry(target.at))
+      const relay = await listens(() => carry(target.at))
       const alice = await arrives(relay.bound)
       alice.say(`turn ${turn}`)
       await alice.hears(`turn ${turn}`)
@@ -185,7 +229,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("stopping resets nobody who has already connected", async () => {
     const target = await service(echo)
-    const relay = await door(engine, () => carry(target.at))
+    const relay = await listens(() => carry(target.at))
     const crowd = await Promise.all(Array.from({ length: 50 }, () => arrives(relay.bound)))
     await relay.stop()
     for (const [index, peer] of crowd.entries()) peer.say(`visitor ${index}`)
@@ -196,13 +240,13 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("close in the middle of everything ends everything, and may be asked for twice", async () => {
     const target = await service((peer) => pour(peer, randomBytes(MIB)))
-    const relay = await door(engine, ({ received }) =>
+    const relay = await listens(({ received }) =>
       received.length > 5 ? { do: "wait" } : carry(target.at, { signal: new AbortController().signal }),
     )
     const crowd = await Promise.all(Array.from({ length: 30 }, () => arrives(relay.bound)))
     for (const [index, peer] of crowd.entries()) peer.say(index % 3 === 0 ? "undecided" : "hello")
     await eventually("some flow", () => crowd.some((peer) => peer.heard.length > MIB))
-    await Promise.all([engine.close(), engine.close()])
+    await Promise.all([world.engine.close(), world.engine.close()])
     await relay.stop()
     await relay.drained()
     await Promise.all(crowd.map((peer) => peer.isClosed()))
@@ -211,7 +255,7 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("urgent data neither stalls nor truncates what is around it", async () => {
     const target = await service()
-    const relay = await door(engine, () => carry(target.at))
+    const relay = await listens(() => carry(target.at))
     await promisify(execFile)("perl", ["-MSocket", "-e", SPEAKS_URGENTLY, String(relay.bound.port)])
     const home = await target.accepted()
     await home.hearsEnd()

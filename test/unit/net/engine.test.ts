@@ -1,76 +1,35 @@
 /** What every engine must do, against real sockets on loopback. */
 import { createHash, randomBytes } from "node:crypto"
-import { once } from "node:events"
 import { createServer as createPlainServer, type IncomingMessage } from "node:http"
 import { createServer, get } from "node:https"
 import { text } from "node:stream/consumers"
 import { setTimeout as sleep } from "node:timers/promises"
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
-import type { Arrival, Decide, Engine } from "../../../src/net/engine.ts"
-import type { SocketAddress } from "../../../src/names/endpoint.ts"
+import { describe, expect, test } from "@jest/globals"
+import type { Arrival, Decide } from "../../../src/net/engine.ts"
 import { FaultError } from "../../../src/faults/faults.ts"
-import { backend, deadEnd, echo, type Backend } from "../../support/backend.ts"
+import { deadEnd, echo } from "../../support/backend.ts"
 import { deafBackend } from "../../support/deaf-backend.ts"
 import { openSockets } from "../../support/descriptors.ts"
-import { carry, door, type Door } from "../../support/door.ts"
+import { carry } from "../../support/door.ts"
+import { engineWorld } from "../../support/engine-world.ts"
 import { engines } from "../../support/engines.ts"
 import { eventually } from "../../support/eventually.ts"
+import { fill } from "../../support/fill.ts"
 import { keyPair } from "../../support/key-pair.ts"
 import { at } from "../../support/loopback.ts"
-import type { Peer } from "../../support/peer.ts"
-import { visitor } from "../../support/visitor.ts"
 
 const MIB = 1024 * 1024
 
 describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
-  let engine: Engine
-  let opened: Backend[]
-  let arrived: Peer[]
-  let socketsBefore: number
-
-  beforeEach(() => {
-    socketsBefore = openSockets()
-    engine = start()
-    opened = []
-    arrived = []
-  })
-
-  afterEach(async () => {
-    await engine.close()
-    for (const each of arrived) each.socket.destroy()
-    for (const each of opened) await each.close()
-    await eventually(`${openSockets()} sockets are ${socketsBefore} again`, () => openSockets() <= socketsBefore)
-  })
-
-  async function service(serve?: (peer: Peer) => void, host?: string): Promise<Backend> {
-    const made = await backend(serve, host)
-    opened.push(made)
-    return made
-  }
-
-  async function arrives(to: SocketAddress, from?: string): Promise<Peer> {
-    const made = await visitor(to, from)
-    arrived.push(made)
-    return made
-  }
-
-  /** A visitor and the backend's end of the same connection, already carried. */
-  async function carried(serve?: (peer: Peer) => void): Promise<{ alice: Peer; home: Peer; relay: Door }> {
-    const target = await service(serve)
-    const relay = await door(engine, () => carry(target.at))
-    const alice = await arrives(relay.bound)
-    alice.say("hello")
-    const home = await target.accepted()
-    await home.hears("hello")
-    return { alice, home, relay }
-  }
+  const world = engineWorld(() => start())
+  const { service, listens, arrives, carried } = world
 
   describe("deciding", () => {
     test("asks at accept with no bytes when the server speaks first", async () => {
       const target = await service((peer) => peer.say("220 welcome"))
       const asked: Arrival[] = []
       const decide: Decide = (arrival) => (asked.push(arrival), carry(target.at))
-      const relay = await door(engine, decide, { ask: "accept" })
+      const relay = await listens(decide, { ask: "accept" })
       const alice = await arrives(relay.bound)
       await alice.hears("220 welcome")
       expect(asked).toMatchObject([{ received: new Uint8Array(0), finished: false, local: relay.bound }])
@@ -79,7 +38,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     test("asks again with everything read so far, until it is enough, and replays it unchanged", async () => {
       const target = await service()
       const seen: string[] = []
-      const relay = await door(engine, ({ received }) => {
+      const relay = await listens(({ received }) => {
         seen.push(Buffer.from(received).toString())
         return received.length < 12 ? { do: "wait" } : carry(target.at)
       })
@@ -95,7 +54,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("sends the prefix first and leaves out what was for us alone", async () => {
       const target = await service()
-      const relay = await door(engine, () => carry(target.at, { prefix: Buffer.from("PROXY "), skipBytes: 6 }))
+      const relay = await listens(() => carry(target.at, { prefix: Buffer.from("PROXY "), skipBytes: 6 }))
       const alice = await arrives(relay.bound)
       alice.say("header" + "hello")
       await (await target.accepted()).hears("PROXY hello")
@@ -104,7 +63,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     test("says who came from where to which address", async () => {
       const asked: Arrival[] = []
       const decide: Decide = (arrival) => (asked.push(arrival), { do: "reset", why: "seen" })
-      const relay = await door(engine, decide, { ask: "accept", bind: at("0.0.0.0") })
+      const relay = await listens(decide, { ask: "accept", bind: at("0.0.0.0") })
       await arrives(at("127.0.0.3", relay.bound.port), "127.0.0.2").catch(() => {})
       const seen = await eventually("asked", () => asked[0])
       expect(seen.remote.address).toBe("127.0.0.2")
@@ -113,8 +72,8 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("serves IPv6 beside an IPv4 wildcard on the same port", async () => {
       const target = await service(echo, "::1")
-      const four = await door(engine, () => carry(target.at), { bind: at("0.0.0.0") })
-      const six = await door(engine, () => carry(target.at), { bind: at("::", four.bound.port) })
+      const four = await listens(() => carry(target.at), { bind: at("0.0.0.0") })
+      const six = await listens(() => carry(target.at), { bind: at("::", four.bound.port) })
       const alice = await arrives(at("::1", six.bound.port))
       alice.say("six")
       await alice.hears("six")
@@ -123,7 +82,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("answers and closes, and the answer arrives although more was sent", async () => {
-      const relay = await door(engine, () => ({ do: "answer", bytes: Buffer.from("alert"), why: "test" }))
+      const relay = await listens(() => ({ do: "answer", bytes: Buffer.from("alert"), why: "test" }))
       const alice = await arrives(relay.bound)
       alice.say(randomBytes(MIB))
       await alice.hearsEnd()
@@ -135,7 +94,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("cuts a visitor who was answered and does not go", async () => {
-      const relay = await door(engine, () => ({ do: "answer", bytes: Buffer.from("alert"), why: "test" }))
+      const relay = await listens(() => ({ do: "answer", bytes: Buffer.from("alert"), why: "test" }))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.hearsEnd()
@@ -143,7 +102,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("resets", async () => {
-      const relay = await door(engine, () => ({ do: "reset", why: "test" }))
+      const relay = await listens(() => ({ do: "reset", why: "test" }))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.isClosed()
@@ -152,7 +111,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("gives a connection away as an ordinary socket, with the bytes read", async () => {
-      const relay = await door(engine, ({ received }) =>
+      const relay = await listens(({ received }) =>
         received.length < 10
           ? { do: "wait" }
           : { do: "adopt", skipBytes: 6, adopted: (socket) => void socket.pipe(socket) },
@@ -173,7 +132,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     test("a connection that was given away can become TLS, and serve HTTP in it", async () => {
       const pair = await keyPair("alice.example")
       const web = createServer(pair, (_, answer) => answer.end("over TLS"))
-      const relay = await door(engine, ({ received }) =>
+      const relay = await listens(({ received }) =>
         received.length < 100
           ? { do: "wait" }
           : { do: "adopt", skipBytes: 0, adopted: (socket) => web.emit("connection", socket) },
@@ -187,7 +146,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("a connection that was given away can serve HTTP", async () => {
       const web = createPlainServer((request, answer) => request.pipe(answer))
-      const relay = await door(engine, () => ({
+      const relay = await listens(() => ({
         do: "adopt",
         skipBytes: 0,
         adopted: (socket) => web.emit("connection", socket),
@@ -202,8 +161,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("gives a connection away at accept", async () => {
-      const relay = await door(
-        engine,
+      const relay = await listens(
         () => ({ do: "adopt", skipBytes: 0, adopted: (socket) => socket.resume().end("220 hi") }),
         {
           ask: "accept",
@@ -216,7 +174,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("gives a connection away whose visitor has already finished", async () => {
-      const relay = await door(engine, ({ finished }) =>
+      const relay = await listens(({ finished }) =>
         finished ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.pipe(socket) } : { do: "wait" },
       )
       const alice = await arrives(relay.bound)
@@ -227,7 +185,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("resets only the connection for which deciding threw", async () => {
       const target = await service(echo)
-      const relay = await door(engine, ({ received }) => {
+      const relay = await listens(({ received }) => {
         if (received[0] === 0x21) throw new Error("a bug in deciding")
         return carry(target.at)
       })
@@ -244,7 +202,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     const undecided: Decide = () => ({ do: "wait" })
 
     test("a visitor who says nothing is sent away at the deadline", async () => {
-      const relay = await door(engine, undecided, { decideDeadlineMs: 200 })
+      const relay = await listens(undecided, { decideDeadlineMs: 200 })
       const alice = await arrives(relay.bound)
       await alice.hearsEnd()
       alice.finish()
@@ -252,7 +210,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("a visitor who drips bytes has the same deadline", async () => {
-      const relay = await door(engine, undecided, { decideDeadlineMs: 300 })
+      const relay = await listens(undecided, { decideDeadlineMs: 300 })
       const alice = await arrives(relay.bound)
       const drip = setInterval(() => alice.say("."), 20)
       await eventually("sent away", () => alice.finished || alice.closed)
@@ -263,7 +221,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("FIN in the middle of a hello closes the connection", async () => {
       const asked: Arrival[] = []
-      const relay = await door(engine, (arrival) => (asked.push({ ...arrival }), { do: "wait" }))
+      const relay = await listens((arrival) => (asked.push({ ...arrival }), { do: "wait" }))
       const alice = await arrives(relay.bound)
       alice.finish("hel")
       await alice.isClosed()
@@ -272,7 +230,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("RST in the middle of a hello is only a report", async () => {
-      const relay = await door(engine, undecided)
+      const relay = await listens(undecided)
       const alice = await arrives(relay.bound)
       alice.say("hel")
       await sleep(50)
@@ -282,7 +240,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("FIN with the whole hello is still carried", async () => {
       const target = await service((peer) => peer.socket.on("end", () => peer.finish("late answer")))
-      const relay = await door(engine, ({ received }) => (received.length < 5 ? { do: "wait" } : carry(target.at)))
+      const relay = await listens(({ received }) => (received.length < 5 ? { do: "wait" } : carry(target.at)))
       const alice = await arrives(relay.bound)
       alice.finish("hello")
       await alice.hearsEnd()
@@ -382,7 +340,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("a connection on which nothing moves is cut at the idle deadline", async () => {
       const target = await service()
-      const relay = await door(engine, () => carry(target.at, { idleDeadlineMs: 300 }))
+      const relay = await listens(() => carry(target.at, { idleDeadlineMs: 300 }))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       const home = await target.accepted()
@@ -399,7 +357,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     test("an abort cuts both sides", async () => {
       const target = await service()
       const abort = new AbortController()
-      const relay = await door(engine, () => carry(target.at, { signal: abort.signal, tag: "mine" }))
+      const relay = await listens(() => carry(target.at, { signal: abort.signal, tag: "mine" }))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       const home = await target.accepted()
@@ -412,7 +370,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("an abort that came before the decision carries nothing", async () => {
       const target = await service()
-      const relay = await door(engine, () => carry(target.at, { signal: AbortSignal.abort() }))
+      const relay = await listens(() => carry(target.at, { signal: AbortSignal.abort() }))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.isClosed()
@@ -424,7 +382,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
   describe("dialling", () => {
     test("goes on to the next address when one refuses", async () => {
       const target = await service(echo)
-      const relay = await door(engine, always(carry([await deadEnd(), await deadEnd(), target.at])))
+      const relay = await listens(always(carry([await deadEnd(), await deadEnd(), target.at])))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.hears("hello")
@@ -432,7 +390,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("goes on to the next address when one is silent", async () => {
       const [deaf, target] = [await deafBackend(), await service(echo)]
-      const relay = await door(engine, always(carry([deaf.at, target.at], { connectDeadlineMs: 600 })))
+      const relay = await listens(always(carry([deaf.at, target.at], { connectDeadlineMs: 600 })))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.hears("hello")
@@ -441,7 +399,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("tells the visitor when nobody accepts", async () => {
       const words = Buffer.from("alert")
-      const relay = await door(engine, always(carry(await deadEnd(), { onConnectFailure: words, tag: 7 })))
+      const relay = await listens(always(carry(await deadEnd(), { onConnectFailure: words, tag: 7 })))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.hearsEnd()
@@ -451,7 +409,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     })
 
     test("resets the visitor when there is nothing to tell", async () => {
-      const relay = await door(engine, always(carry(await deadEnd())))
+      const relay = await listens(always(carry(await deadEnd())))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.isClosed()
@@ -460,7 +418,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("gives up at the deadline", async () => {
       const deaf = await deafBackend()
-      const relay = await door(engine, always(carry(deaf.at, { connectDeadlineMs: 300 })))
+      const relay = await listens(always(carry(deaf.at, { connectDeadlineMs: 300 })))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await alice.isClosed()
@@ -471,7 +429,7 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
     test("an abort ends the dial", async () => {
       const deaf = await deafBackend()
       const abort = new AbortController()
-      const relay = await door(engine, always(carry(deaf.at, { signal: abort.signal })))
+      const relay = await listens(always(carry(deaf.at, { signal: abort.signal })))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       await sleep(100)
@@ -484,8 +442,8 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
   describe("opening and closing", () => {
     test("names the address and the remedy when it cannot be bound", async () => {
-      const first = await door(engine, () => ({ do: "reset", why: "" }))
-      const second = door(engine, () => ({ do: "reset", why: "" }), { bind: first.bound })
+      const first = await listens(() => ({ do: "reset", why: "" }))
+      const second = listens(() => ({ do: "reset", why: "" }), { bind: first.bound })
       const refused: unknown = await second.catch((error: unknown) => error)
       expect(refused).toBeInstanceOf(FaultError)
       expect(refused).toMatchObject({ fault: { code: "BIND_REFUSED" } })
@@ -508,14 +466,14 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("close cuts what is carried", async () => {
       const { alice, home, relay } = await carried()
-      await engine.close()
+      await world.engine.close()
       await Promise.all([alice.isClosed(), home.isClosed()])
       expect(await relay.reported()).toMatchObject({ how: "cancelled" })
     })
 
     test("serves 500 at once and gives every descriptor back", async () => {
       const target = await service(echo)
-      const relay = await door(engine, () => carry(target.at))
+      const relay = await listens(() => carry(target.at))
       const before = openSockets()
       const crowd = await Promise.all(Array.from({ length: 500 }, () => arrives(relay.bound)))
       for (const [index, each] of crowd.entries()) each.say(`visitor ${index}`)
@@ -538,14 +496,4 @@ function always(decision: ReturnType<Decide>): Decide {
 
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex")
-}
-
-/** Sends until nothing more is taken; says how much was. */
-async function fill(sender: Peer): Promise<number> {
-  const piece = randomBytes(MIB)
-  for (;;) {
-    if (sender.socket.write(piece)) continue
-    const moved = await Promise.race([once(sender.socket, "drain").then(() => true), sleep(400).then(() => false)])
-    if (!moved) return sender.socket.bytesWritten - sender.socket.writableLength
-  }
 }
