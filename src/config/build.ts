@@ -13,6 +13,7 @@ export function buildConfig(content: FileContent, folder: string): Config {
       state: resolve(folder, content.relay.state),
       admin: content.relay.admin,
       resolver: content.relay.resolver,
+      tellSenders: content.relay["tell-senders"],
     },
     listeners: Object.entries(content.listeners).map(([name, listener]) => builtListener(name, listener)),
     friends: Object.entries(content.friends).map(([name, friend]) => builtFriend(name, friend, content.listeners)),

@@ -18,6 +18,8 @@ export type RelaySettings = {
   readonly state: string
   /** Metrics and health; loopback unless said otherwise. `undefined`: off. */
   readonly admin: SocketAddress | undefined
+  /** Whether the senders of kept mail that failed are told, who may be forged. `nobody`: it is held for the friend to see. */
+  readonly tellSenders: "nobody" | "everybody"
   /** `undefined`: those of /etc/resolv.conf. */
   readonly resolver: ResolverSettings | undefined
 }

@@ -67,6 +67,10 @@ export const relaySchema = z
       "an address with a port",
       "where metrics and health are served, as in 127.0.0.1:7080",
     ).optional(),
+    "tell-senders": z
+      .enum(["nobody", "everybody"])
+      .meta({ description: "who is told of kept mail that failed: nobody (it is held for the friend), or everybody" })
+      .default("nobody"),
     resolver: resolverSchema.optional(),
   })
   .meta({ description: "the relay itself: name, state and admin" })

@@ -114,6 +114,7 @@ function mailParts(
     published: dns.published,
     resolver: dns.mx,
     answered: (friend, answer) => mailAccounts.add(friend, answer),
+    mayTell: () => now.standing.config.relay.tellSenders === "everybody",
     dial: (hop, signal) =>
       hop.kind === "box" ? reach.box(hop.friend, hop.service, FROM_THE_RELAY) : dialTcp(hop, signal),
   }

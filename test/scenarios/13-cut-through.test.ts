@@ -9,7 +9,7 @@ const { scene, answer } = chapter(
 
 scene("The wrong world: a relay that takes first and asks afterwards", async ({ alice, bob, dave, stranger }) => {
   await bob.carries(alice, { smtp: "peer" })
-  await bob.carries(dave, { smtp: "peer", cutThrough: false })
+  await bob.carries(dave, { smtp: "peer", cutThrough: false, tellsSenders: true })
   dave.knowsOnly("dave")
   expect(await stranger.mailsAs("alice@alice.example", "nobody@dave.example", "You have won")).toMatch(/^250 /)
   await alice.received("Action: failed")

@@ -7,7 +7,8 @@ import { RETRY_FIRST_MS, type Dice } from "./back-off.ts"
 import { decide, type Circumstances, type Decision } from "./decide.ts"
 import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
-import { tellSender, type Teller } from "./tell-sender.ts"
+import { heldForFriend } from "./not-told.ts"
+import { isTellable, tellSender, type Teller } from "./tell-sender.ts"
 
 /** What came of a job, by recipient. Recipients without an answer stay as they were. */
 export type Answers = ReadonlyMap<string, Answer>
@@ -75,9 +76,10 @@ export class Ledger {
   async #told(message: KeptMessage, decided: readonly Decision[]): Promise<readonly Outcome[]> {
     const notices = decided.flatMap(({ notice }) => notice ?? [])
     if (notices.length === 0) return decided.map(({ outcome }) => outcome)
+    const isTold = ({ notice }: Decision): boolean => !notice || isTellable(message, notice, this.#teller)
     try {
       await tellSender(message, notices, this.#teller)
-      return decided.map(({ outcome }) => outcome)
+      return decided.map((one) => (isTold(one) ? one.outcome : heldForFriend(message, one)))
     } catch (error) {
       this.#log.error("notice-not-kept", { message: message.id, why: String(error) })
       return decided.map(({ outcome, notice }) =>

@@ -19,6 +19,7 @@ import { dialTcp, type Dial } from "./dial.ts"
 import { Lanes } from "./lanes.ts"
 import { Ledger, type Answers, type How } from "./ledger.ts"
 import { systemMxResolver, type MxResolver } from "./mx.ts"
+import { FORGET_EVERY_MS, forgetUntold } from "./not-told.ts"
 import type { Way } from "./open.ts"
 import { targetKey, targetOf, type RouteOf, type Target } from "./target.ts"
 import { tellEverybody, type MayTell } from "./tell-sender.ts"
@@ -94,6 +95,7 @@ export function wayOf(options: Omit<DeliveryOptions, "spool" | "routeOf" | "log"
 class Scheduler implements MailDelivery {
   readonly #options: DeliveryOptions
   readonly #alarm: Alarm
+  readonly #forgetting: Alarm
   readonly #lanes: Lanes
   readonly #ledger: Ledger
   readonly #held = new Held()
@@ -106,6 +108,7 @@ class Scheduler implements MailDelivery {
     const { spool, name, clock, log, limits, journal, dice = Math.random, mayTell = tellEverybody } = options
     this.#options = options
     this.#alarm = new Alarm(clock)
+    this.#forgetting = new Alarm(clock)
     const teller = { spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }
     this.#ledger = new Ledger(teller, { dice, journal, answered: options.answered })
     this.#lanes = new Lanes(wayOf(options), {
@@ -116,7 +119,18 @@ class Scheduler implements MailDelivery {
   }
 
   start(): void {
+    this.#forgetOld()
     this.nudge()
+  }
+
+  #forgetOld(): void {
+    const { spool, clock, limits, log } = this.#options
+    if (this.#stopping.signal.aborted) return
+    this.#forgetting.set(FORGET_EVERY_MS, () => {
+      forgetUntold(spool, clock.now(), limits.mailLifetimeMs, log)
+        .catch((error: unknown) => log.error("spool-unreadable", { why: String(error) }))
+        .finally(() => this.#forgetOld())
+    })
   }
 
   nudge(): void {
@@ -150,6 +164,7 @@ class Scheduler implements MailDelivery {
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#alarm.clear()
+    this.#forgetting.clear()
     await this.#looking
     await this.#lanes.stop()
   }

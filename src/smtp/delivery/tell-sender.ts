@@ -32,17 +32,20 @@ export type MayTell = (message: KeptMessage, notice: Notice) => boolean
 
 export const tellEverybody: MayTell = () => true
 
+/** RFC 5321 §4.5.5: the null reverse-path is never answered. */
+export function isTellable(message: KeptMessage, notice: Notice, { mayTell }: Pick<Teller, "mayTell">): boolean {
+  return message.from !== "" && mayTell(message, notice)
+}
+
 /**
  * Keeps a notice for the sender in the spool, durably: only then may the failure be recorded. A crash in between tells
  * the sender twice and never not at all. Rejects as `Draft.commit` does.
  */
 export async function tellSender(message: KeptMessage, notices: readonly Notice[], teller: Teller): Promise<void> {
   const { spool, name, clock, log } = teller
-  const told = notices.filter((notice) => teller.mayTell(message, notice))
-  if (message.from === "" || told.length === 0) {
-    for (const notice of notices) untold(message, notice, log)
-    return
-  }
+  const told = notices.filter((notice) => isTellable(message, notice, teller))
+  for (const notice of notices) if (!told.includes(notice)) untold(message, notice, log)
+  if (told.length === 0) return
   const draft = spool.draft()
   try {
     const original = await originalOf(message, spool)
@@ -71,7 +74,7 @@ export async function tellSender(message: KeptMessage, notices: readonly Notice[
 /** The address of a client that is ourselves. */
 const LOOPBACK = ipAddress("127.0.0.1") as IpAddress
 
-/** What nobody is told is at least in the log: a double bounce (RFC 5321 §6.1), or a sender who may not be told. */
+/** What no sender is told is in the log: a double bounce (RFC 5321 §6.1), or a sender who may not be told. */
 function untold({ id, from }: KeptMessage, { what, recipient, answer }: Notice, log: Log): void {
   if (what !== "failed" && what !== "expired") return
   const event = from === "" ? "double-bounce" : "sender-not-told"

@@ -84,6 +84,16 @@ export class Bob implements AsyncDisposable {
     return ran
   }
 
+  /** `waypost queue`; resolves to why each message is still there. */
+  async looksIntoTheQueue(): Promise<readonly string[]> {
+    const ran = await waypost("queue", "--json", "-c", join(this.#folder, "relay.yaml"))
+    const messages = JSON.parse(ran.out) as { recipients: { why?: string }[] }[]
+    const reasons = messages.flatMap(({ recipients }) => recipients.map(({ why = "not tried yet" }) => why))
+    const shown = reasons.map((why) => why.replace(/ \(.*$/s, "")) // details have ports in them
+    this.#story.found("Bob", `runs \`waypost queue\`: ${shown.join("; ") || "nothing waits"}`)
+    return reasons
+  }
+
   /** So much time passes for the relay. */
   async waits(ms: number, inWords: string): Promise<void> {
     this.#story.happens(inWords)

@@ -21,6 +21,8 @@ export type Carries = {
   readonly recipients?: readonly string[]
   /** Peer mail: `false` where every mail is kept before it is passed on. */
   readonly cutThrough?: false
+  /** Senders of mail that failed after it was taken are told, whoever they are. */
+  readonly tellsSenders?: true
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
   readonly otherwise?: "refuse" | "peer"
   /** Peer mail: what TLS to the friend's server has to prove. */
@@ -42,8 +44,9 @@ export function configurationText(all: readonly Carried[], ports: "ports of this
     ports === "usual ports" ? USUAL_PORTS[service] : box.portOf(service)
   const pinOf: PinOf = ({ own, person }) =>
     `pin:sha256:${ports === "usual ports" ? exampleDigest(`the key of ${person}`) : spkiSha256(own)}`
+  const tells = all.some(({ carries }) => carries.tellsSenders)
   return [
-    "relay: { name: relay.bob.example, state: ./state }",
+    `relay: { name: relay.bob.example, state: ./state${tells ? ", tell-senders: everybody" : ""} }`,
     "listeners:",
     ...SERVICES.flatMap((service) => listener(service, all, bindPort(service))),
     "friends:",

@@ -61,7 +61,7 @@ describe("a file without faults", () => {
   test("needs no friends, no state and no admin", () => {
     const { friends, relay } = configOf("relay: { name: r.example }\nlisteners: {}\n")
     expect(friends).toEqual([])
-    expect(relay).toEqual({ name: "r.example", state: "/etc/waypost/state", admin: undefined })
+    expect(relay).toEqual({ name: "r.example", state: "/etc/waypost/state", admin: undefined, tellSenders: "nobody" })
   })
 
   test("may bind one address without a list, and port 0 twice", () => {
