@@ -17,9 +17,10 @@ import { explain } from "./verbs/explain.ts"
 import { invite } from "./verbs/invite.ts"
 import { join } from "./verbs/join.ts"
 import { queue } from "./verbs/queue.ts"
+import { recipients } from "./verbs/recipients.ts"
 import { relay } from "./verbs/relay.ts"
 
-const VERBS: readonly Verb[] = [relay, check, doctor, explain, invite, join, box, queue, demo]
+const VERBS: readonly Verb[] = [relay, check, doctor, explain, invite, join, box, queue, recipients, demo]
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {

@@ -20,7 +20,8 @@ export function verb<Named extends Record<string, Options>>(what: Description<Na
     optionNames: Object.entries(what.options).flatMap(([name, { alias }]) => [name, ...[alias ?? []].flat()]),
     builder: (program) => {
       for (const [name, option] of Object.entries(what.options)) {
-        if (what.synopsis.includes(`[${name}]`)) program.positional(name, option as PositionalOptions)
+        if (what.synopsis.includes(`[${name}]`) || what.synopsis.includes(`<${name}>`))
+          program.positional(name, option as PositionalOptions)
         else program.option(name, option)
       }
       return program.example((what.examples ?? []).map(([line, does]) => [line, does]))

@@ -1,6 +1,6 @@
 /** Turns the content of a checked file into the Config that the relay runs on. Cannot fail: everything was checked before. */
 import { resolve } from "node:path"
-import type { Friend, Carry, Route, Backend } from "../route/route.ts"
+import type { Friend, Carry, Recipients, Route, Backend } from "../route/route.ts"
 import { DEFAULT_LIMITS, type Config, type Limits, type Listener } from "./config.ts"
 import { matchesFor } from "./matches.ts"
 import type { FileContent, FileFriend, FileListener, FileRoute } from "./schema.ts"
@@ -16,7 +16,9 @@ export function buildConfig(content: FileContent, folder: string): Config {
       tellSenders: content.relay["tell-senders"],
     },
     listeners: Object.entries(content.listeners).map(([name, listener]) => builtListener(name, listener)),
-    friends: Object.entries(content.friends).map(([name, friend]) => builtFriend(name, friend, content.listeners)),
+    friends: Object.entries(content.friends).map(([name, friend]) =>
+      builtFriend(name, friend, { listeners: content.listeners, folder }),
+    ),
     limits: builtLimits(content.limits),
   }
 }
@@ -32,7 +34,9 @@ function builtListener(name: string, listener: FileListener): Listener {
   }
 }
 
-function builtFriend(name: string, friend: FileFriend, listeners: FileContent["listeners"]): Friend {
+type Around = { readonly listeners: FileContent["listeners"]; readonly folder: string }
+
+function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Around): Friend {
   const { promise, domains, addresses, routes } = friend
   return {
     name,
@@ -41,14 +45,18 @@ function builtFriend(name: string, friend: FileFriend, listeners: FileContent["l
     addresses,
     routes: Object.entries(routes).flatMap(([listenerName, route]) => {
       const listener = listeners[listenerName]
-      return listener ? [builtRoute({ name, ...friend }, { name: listenerName, ...listener }, route)] : []
+      return listener
+        ? [builtRoute({ name, ...friend }, { name: listenerName, ...listener }, { ...route, folder })]
+        : []
     }),
   }
 }
 
+/** With the folder that its relative paths start from. */
+type Placed = FileRoute & { readonly folder: string }
 type Named<Value> = Value & { readonly name: string }
 
-function builtRoute(friend: Named<FileFriend>, listener: Named<FileListener>, route: FileRoute): Route {
+function builtRoute(friend: Named<FileFriend>, listener: Named<FileListener>, route: Placed): Route {
   return {
     friend: friend.name,
     listener: listener.name,
@@ -59,19 +67,24 @@ function builtRoute(friend: Named<FileFriend>, listener: Named<FileListener>, ro
   }
 }
 
-function builtCarry(listener: FileListener, route: FileRoute): Carry {
+function builtCarry(listener: FileListener, route: Placed): Carry {
   if (route.mode === "dedicated") {
     return { mode: "dedicated", proxy: route.proxy ?? "none", otherwise: route.otherwise ?? "refuse" }
   }
   if (listener.protocol !== "smtp") return { mode: "peer", as: "web", cache: route.cache ?? false }
-  const localParts = route.recipients && new Set(route.recipients)
   return {
     mode: "peer",
     as: "mail",
-    recipients: localParts ? { kind: "listed", localParts } : { kind: "any" },
+    recipients: builtRecipients(route),
     tls: route.tls ?? "opportunistic",
     cutThrough: route["cut-through"] ?? true,
   }
+}
+
+function builtRecipients({ recipients, "recipients-file": file, folder }: Placed): Recipients {
+  if (file !== undefined) return { kind: "hashed", file: resolve(folder, file) }
+  if (recipients === "ask") return { kind: "asked" }
+  return recipients ? { kind: "listed", localParts: new Set(recipients) } : { kind: "any" }
 }
 
 function builtBackend(listener: Named<FileListener>, route: FileRoute): Backend {

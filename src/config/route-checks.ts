@@ -37,6 +37,7 @@ function checkRoute(subject: Subject, draft: Draft, source: Source): void {
   checkMode(subject, source)
   checkBuilt(subject, source)
   checkKeys(subject, source)
+  checkRecipients(subject, source)
   checkFound(subject, source)
   checkOwner(subject, source)
   checkTarget(subject, draft, source)
@@ -71,15 +72,17 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 }
 
 /** Where each optional key means something. */
-const MEANT_FOR: { readonly [Key in "proxy" | "otherwise" | "recipients" | "tls" | "cut-through" | "cache"]: string } =
-  {
-    proxy: "dedicated",
-    otherwise: "dedicated smtp",
-    recipients: "peer smtp",
-    tls: "peer smtp",
-    "cut-through": "peer smtp",
-    cache: "peer http",
-  }
+const MEANT_FOR: {
+  readonly [Key in "proxy" | "otherwise" | "recipients" | "recipients-file" | "tls" | "cut-through" | "cache"]: string
+} = {
+  proxy: "dedicated",
+  otherwise: "dedicated smtp",
+  recipients: "peer smtp",
+  "recipients-file": "peer smtp",
+  tls: "peer smtp",
+  "cut-through": "peer smtp",
+  cache: "peer http",
+}
 
 function checkKeys({ listener, route, path }: Subject, source: Source): void {
   if (!route.mode || !listener.protocol) return
@@ -89,6 +92,11 @@ function checkKeys({ listener, route, path }: Subject, source: Source): void {
       source.faultAtKey([...path, key], `${key} means nothing on a ${here} route`, `only on ${place} routes`)
     }
   }
+}
+
+function checkRecipients({ route, path }: Subject, source: Source): void {
+  if (route.recipients === undefined || route["recipients-file"] === undefined) return
+  source.faultAtKey([...path, "recipients-file"], "recipients are given twice", "recipients or recipients-file")
 }
 
 /** A route that nothing leads to is a mistake: an address, a port or a name has to tell this friend from the others. */

@@ -111,8 +111,13 @@ export const routeSchema = z
       .meta({ description: "dedicated on smtp: what senders get whose TLS names nobody: refuse or peer" })
       .optional(),
     recipients: z
-      .array(leaf(localPart, "a local part", "what stands before the @, as in postmaster"))
-      .meta({ description: "peer on smtp: who may be written to, as in [dave, info]; without it everybody" })
+      .union([z.array(leaf(localPart, "a local part", "what stands before the @, as in postmaster")), z.literal("ask")])
+      .meta({
+        description: "peer on smtp: who may be written to, as in [dave, info]; ask: the friend's server is asked",
+      })
+      .optional(),
+    "recipients-file": leaf(folder, "a file", "a file, from where this file is, that `waypost recipients hash` wrote")
+      .meta({ description: "peer on smtp: who may be written to, as hashes that `waypost recipients hash` wrote" })
       .optional(),
     tls: z
       .union([

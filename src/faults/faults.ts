@@ -106,6 +106,11 @@ export const faults = {
   NOT_OURS: { blame: "peer", smtp: "550 5.7.1", tell: "We do not relay for that address" },
   ROUTED_ADDRESS: { blame: "peer", smtp: "550 5.7.1", tell: "We do not relay through a second hop" },
   NO_SUCH_RECIPIENT: { blame: "peer", smtp: "550 5.1.1", tell: "No such recipient here" },
+  RECIPIENTS_UNREADABLE: {
+    blame: "operator",
+    smtp: "451 4.3.0",
+    tell: "We cannot tell whom we take mail for; try later",
+  },
   POSTMASTER_OF_WHOM: {
     blame: "peer",
     smtp: "550 5.1.1",

@@ -54,7 +54,12 @@ export type Otherwise = "refuse" | "peer"
 
 /** Who may be written to at the friend's domains. `postmaster` and `abuse` are always accepted (RFC 5321 §4.5.1, RFC 2142). */
 export type Recipients =
-  { readonly kind: "any" } | { readonly kind: "listed"; readonly localParts: ReadonlySet<string> } // lower case
+  | { readonly kind: "any" }
+  | { readonly kind: "listed"; readonly localParts: ReadonlySet<string> } // lower case
+  /** Keyed hashes that the friend pushes: the relay does not have the addresses. The file, absolute. */
+  | { readonly kind: "hashed"; readonly file: string }
+  /** The friend's server is asked while the sender waits, and taken at its word for a while. */
+  | { readonly kind: "asked" }
 
 /**
  * TLS towards the friend's own mail server. `opportunistic`: where offered, whoever it is. `encrypt`: always, whoever it

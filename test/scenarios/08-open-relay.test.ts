@@ -28,6 +28,15 @@ scene("Nobody but Bob's friends can be written to", async ({ bob, dave, stranger
   expect(await stranger.offersMail("dave.example", "<dave@dave.example>")).toMatch(/^250 /)
 })
 
+scene("Bob need not know whom Dave gets mail for: he has hashes, and still refuses everybody else", async (world) => {
+  const { bob, dave, stranger } = world
+  await bob.carries(dave, { smtp: "peer", hashedRecipients: ["dave@dave.example", "erin@dave.example"] })
+  await dave.goesAway()
+  expect(await stranger.offersMail("dave.example", "<nobody@dave.example>")).toMatch(/^550 5\.1\.1 /)
+  expect(await stranger.offersMail("dave.example", "<Dave+news@dave.example>")).toMatch(/^250 /)
+  await bob.didNotSee("erin@dave.example")
+})
+
 scene("The wrong world: a relay that takes every domain for a friend's", async ({ directory, stranger }) => {
   await using unguarded = await startMailHost({ routeFor: () => mailRoute("dave", { kind: "any" }) })
   directory.names("smtp", "dave.example", at("127.0.0.1", unguarded.port))

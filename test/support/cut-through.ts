@@ -1,5 +1,6 @@
 /** Bob's relay as a sender meets it who is passed through to a scripted server of Dave's. */
 import { systemClock, type Clock } from "../../src/clock/clock.ts"
+import type { Route } from "../../src/route/route.ts"
 import { CutThrough, type CutThroughOptions } from "../../src/smtp/cut-through/cut-through.ts"
 import { wayOf } from "../../src/smtp/delivery/mail-delivery.ts"
 import type { MailServerOptions } from "../../src/smtp/intake/mail-server.ts"
@@ -12,15 +13,17 @@ export type Between = MailHost & { readonly log: KeptLog; readonly cutThrough: C
 
 const LIMITS = { connectDeadlineMs: 10_000, mailLifetimeMs: 21 * DAY_MS }
 
+type Different = { readonly clock?: Clock; readonly carry?: Partial<Route["carry"]> }
+
 /** `between` Carol and a hop. Only `dave.example` has a route. */
 export async function startBetween(
   hop: Pick<NextHop, "port">,
-  different: Partial<MailServerOptions> & Partial<CutThroughOptions> & { readonly clock?: Clock } = {},
+  different: Partial<MailServerOptions> & Partial<CutThroughOptions> & Different = {},
 ): Promise<Between> {
   const clock = different.clock ?? systemClock
   const log = keptLog()
   const { carry, ...route } = routeTo(hop)
-  const through = { ...route, carry: { ...carry, cutThrough: true } } as ReturnType<typeof routeTo>
+  const through = { ...route, carry: { ...carry, cutThrough: true, ...different.carry } } as ReturnType<typeof routeTo>
   const cutThrough = new CutThrough({
     way: wayOf({ name: BOB, clock, limits: LIMITS, dice: () => 0 }),
     log,

@@ -10,6 +10,7 @@ import type { Answer } from "../delivery/answer.ts"
 import { openTo, type Way } from "../delivery/open.ts"
 import { Session } from "../delivery/session.ts"
 import { targetKey, type Target } from "../delivery/target.ts"
+import { RecipientMemory } from "./recipient-memory.ts"
 
 /** Ours: below the 50 connections that Postfix takes from one client (smtpd_client_connection_count_limit). */
 export const PASSAGES_PER_DESTINATION_MAX = 40
@@ -34,6 +35,7 @@ export class CutThrough {
   readonly clock: Clock
   readonly log: Log
   readonly answered: CutThroughOptions["answered"]
+  readonly recipients: RecipientMemory
   readonly #way: Way
   readonly #cameBack: CutThroughOptions["cameBack"]
   readonly #awayUntil = new Map<string, Instant>()
@@ -42,6 +44,7 @@ export class CutThrough {
   constructor({ way, log, cameBack, answered }: CutThroughOptions) {
     this.#way = way
     this.clock = way.clock
+    this.recipients = new RecipientMemory(way.clock)
     this.log = log
     this.answered = answered
     this.#cameBack = cameBack

@@ -67,8 +67,24 @@ export class Passage {
     return this.#at.at === "content"
   }
 
-  /** Asks for one recipient; with the first one, for a connection and the sender. */
+  /** Asks for one recipient, if the route wants that. While the friend's server is away, whom it did not know is still unknown. */
   async recipient(asked: Asked): Promise<Said> {
+    const { route, recipient } = asked
+    const purpose = purposeOf(route)
+    if (purpose === "nothing") return AWAY
+    const known = this.#shared.recipients.isKnown(route.friend, recipient.address)
+    const unknown: Said = { kind: "refused", why: fault("NO_SUCH_RECIPIENT", "the friend's server said so before") }
+    if (purpose === "ask") {
+      if (known !== undefined) return known ? AWAY : unknown
+      this.#mustKeep = true
+      return this.#ask({ ...asked, mail: NOBODYS_MAIL })
+    }
+    const said = await this.#ask(asked)
+    return said.kind === "away" && known === false ? unknown : said
+  }
+
+  /** With the first recipient, for a connection and the sender too. */
+  async #ask(asked: Asked): Promise<Said> {
     if (this.#at.at === "start") {
       const begun = await this.#begin(asked)
       if (begun) return begun
@@ -81,6 +97,7 @@ export class Passage {
     if (why) return { kind: "refused", why }
     const reply = await session.ask(rcptLine(recipient, session.features), REPLY_MS)
     if (!isFinal(reply)) return this.#lose()
+    this.#shared.recipients.remember(friend, recipient.address, reply)
     if (reply.code >= 300) return this.#tell(friend, reply)
     this.#accepted.push(recipient.address)
     this.#mustKeep ||= needsQueue(mail, recipient, session.features)
@@ -153,6 +170,8 @@ export class Passage {
       const why = inTheWay(asked.mail, asked.recipient, connected.session.features)
       if (why) return { kind: "refused", why }
       const reply = await this.#mail(connected.session, asked.mail)
+      // A server that takes no mail from nobody cannot be asked.
+      if (isFinal(reply) && reply.code >= 300 && this.#mustKeep) return this.#lose()
       if (isFinal(reply)) {
         const { friend } = asked.route
         const { session } = connected
@@ -227,6 +246,24 @@ export class Passage {
     this.#wake()
     return connected
   }
+}
+
+/** RFC 5321 §4.5.5: what only asks is from nobody, so that the sender is not judged twice. */
+const NOBODYS_MAIL: MailCommand = {
+  sender: undefined,
+  sizeBytes: undefined,
+  body: "7bit",
+  smtputf8: false,
+  ret: undefined,
+  envid: undefined,
+}
+
+/** A dedicated route gets here what could not be carried end to end: of its recipients nothing is known. */
+function purposeOf({ carry }: Route): "pass through" | "ask" | "nothing" {
+  if (carry.mode === "dedicated") return "pass through"
+  if (carry.as !== "mail") return "nothing"
+  if (carry.cutThrough) return "pass through"
+  return carry.recipients.kind === "asked" ? "ask" : "nothing"
 }
 
 /** A reply that says what becomes of it. RFC 5321 §3.8: 421 only says that the server goes away. */

@@ -3,7 +3,7 @@
  * a friend, and nothing is answered with 250 before the friend's own server has said so, or the spool that it is durable.
  */
 import { fault, type Fault } from "../../faults/faults.ts"
-import type { ListenerName, Route } from "../../route/route.ts"
+import type { ListenerName } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
 import { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
@@ -55,15 +55,18 @@ export class Dialogue {
     const rcpt = readRcpt(line, transaction.mail.smtputf8)
     if (rcpt.kind === "refused") return rcpt
     const { recipient, notify, orcpt } = rcpt.value
-    const { routeFor, limits, refusals } = this.#intake
-    const admitted = admitRecipient(recipient, (domain) => routeFor(this.#listener, domain))
+    const { routeFor, lists, limits, refusals } = this.#intake
+    const admitted = admitRecipient(recipient, {
+      routeFor: (domain) => routeFor(this.#listener, domain),
+      listIn: (file) => lists.of(file),
+    })
     if (admitted.kind === "refused") return admitted
     const { route, address } = admitted
     const { friend } = route
     const full = transaction.refuses(friend, address, limits.recipientsMax)
     if (full) return refuse(full)
     const asked = { route, client, mail: transaction.mail, recipient: { address, notify, orcpt } }
-    const said = (passesThrough(route) && (await this.#passage?.recipient(asked))) || AWAY
+    const said = (await this.#passage?.recipient(asked)) ?? AWAY
     if (said.kind === "refused" || (said.kind === "theirs" && said.reply.code >= 300)) return said
     // That our spool is full is no news to mail that does not stay in it.
     const why = said.kind === "away" ? refusals.current(friend) : undefined
@@ -140,11 +143,6 @@ export class Dialogue {
 }
 
 const AWAY = { kind: "away" } as const
-
-/** A dedicated route gets here what could not be carried end to end: of its recipients nothing is known. */
-function passesThrough({ carry }: Route): boolean {
-  return carry.mode === "dedicated" || (carry.as === "mail" && carry.cutThrough)
-}
 
 function good(enhanced: `2.${number}.${number}`, text: string): Answer {
   return { kind: "good", enhanced, text }

@@ -5,6 +5,7 @@ import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
+import type { RecipientLists } from "./recipient-lists.ts"
 import type { RecentRefusals } from "./recent-refusals.ts"
 
 export type Intake = {
@@ -12,6 +13,7 @@ export type Intake = {
   readonly name: Hostname
   readonly spool: Spool
   readonly routeFor: (listener: ListenerName, domain: Hostname) => Route | undefined
+  readonly lists: RecipientLists
   readonly limits: IntakeLimits
   readonly offersTls: boolean
   readonly clock: Clock

@@ -13,6 +13,7 @@ import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { Arrival } from "./arrival.ts"
 import { RECIPIENTS_MAX, type Intake, type IntakeLimits } from "./intake.ts"
+import { RecipientLists } from "./recipient-lists.ts"
 import { RecentRefusals } from "./recent-refusals.ts"
 import { MailSession } from "./session.ts"
 
@@ -80,6 +81,7 @@ class LibraryMailServer implements MailServer {
       name,
       spool,
       routeFor,
+      lists: new RecipientLists(clock, log),
       limits: allLimits,
       offersTls: tls !== undefined,
       clock,

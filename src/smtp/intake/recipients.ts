@@ -2,6 +2,7 @@
 import { fault, type Fault } from "../../faults/faults.ts"
 import type { Recipients, Route } from "../../route/route.ts"
 import type { Hostname } from "../../names/hostname.ts"
+import type { HashedRecipients } from "../../route/hashed-recipients.ts"
 import type { Mailbox } from "./mailbox.ts"
 
 export type Admitted =
@@ -13,11 +14,14 @@ const ALWAYS: ReadonlySet<string> = new Set(["postmaster", "abuse"])
 /** What older mail systems take as "and send it on from there" (Postfix: allow_untrusted_routing). */
 const SECOND_HOP = /[%!@]/
 
-/** Whether this relay takes mail for the address, and for whom. `routeFor` finds the route of a domain. */
-export function admitRecipient(
-  recipient: Mailbox | "postmaster",
-  routeFor: (domain: Hostname) => Route | undefined,
-): Admitted {
+/** `routeFor` finds the route of a domain, `listIn` the hashed list in a file. */
+export type Known = {
+  readonly routeFor: (domain: Hostname) => Route | undefined
+  readonly listIn: (file: string) => HashedRecipients | undefined
+}
+
+/** Whether this relay takes mail for the address, and for whom. Where the friend's server has the last word, it is asked later. */
+export function admitRecipient(recipient: Mailbox | "postmaster", { routeFor, listIn }: Known): Admitted {
   if (recipient === "postmaster") return no("POSTMASTER_OF_WHOM", "")
   const route = recipient.domain && routeFor(recipient.domain)
   const recipients = route && recipientsOf(route)
@@ -26,11 +30,14 @@ export function admitRecipient(
   const { localPart, text } = recipient
   const admitted: Admitted = { kind: "admitted", route, address: text }
   const name = localPart.toLowerCase()
-  if (ALWAYS.has(name) || isListed(recipients, name)) return admitted
+  const list = recipients.kind === "hashed" ? listIn(recipients.file) : undefined
+  const isListed = (one: string): boolean =>
+    recipients.kind === "listed" ? recipients.localParts.has(one) : list?.has(`${one}@${recipient.domain}`) === true
+  if (ALWAYS.has(name) || isListed(name)) return admitted
   if (SECOND_HOP.test(localPart)) return no("ROUTED_ADDRESS", text)
-  return recipients.kind === "any" || isListed(recipients, withoutSubAddress(name))
-    ? admitted
-    : no("NO_SUCH_RECIPIENT", text)
+  if (recipients.kind === "hashed" && !list) return no("RECIPIENTS_UNREADABLE", text)
+  const anybody = recipients.kind === "any" || recipients.kind === "asked"
+  return anybody || isListed(withoutSubAddress(name)) ? admitted : no("NO_SUCH_RECIPIENT", text)
 }
 
 /** Routes that the relay carries as a mail server; of a dedicated one, what could not be carried end to end. */
@@ -39,17 +46,19 @@ function recipientsOf({ carry }: Route): Recipients | undefined {
   return carry.as === "mail" ? carry.recipients : undefined
 }
 
-function isListed(recipients: Recipients, name: string): boolean {
-  return recipients.kind === "listed" && recipients.localParts.has(name)
-}
-
 /** RFC 5233 §1: what follows the `+` is the owner's own business. */
 function withoutSubAddress(name: string): string {
   return name.replace(/(?<=.)\+.*$/su, "")
 }
 
 function no(
-  code: "POSTMASTER_OF_WHOM" | "NOT_OURS" | "UNNAMED_SENDER" | "ROUTED_ADDRESS" | "NO_SUCH_RECIPIENT",
+  code:
+    | "RECIPIENTS_UNREADABLE"
+    | "POSTMASTER_OF_WHOM"
+    | "NOT_OURS"
+    | "UNNAMED_SENDER"
+    | "ROUTED_ADDRESS"
+    | "NO_SUCH_RECIPIENT",
   address: string,
 ): Admitted {
   return { kind: "refused", why: fault(code, JSON.stringify(address)) }

@@ -13,6 +13,7 @@ import { judgeDirect } from "../../../src/policy/judge.ts"
 import { sentencesFor } from "../../../src/policy/sentences.ts"
 import type { Verdict } from "../../../src/policy/verdict.ts"
 import type { WarningCode } from "../../../src/policy/warnings.ts"
+import { writeHashedRecipients } from "../../../src/route/hashed-recipients.ts"
 import type { Protocol } from "../../../src/route/route.ts"
 import { at } from "../../support/loopback.ts"
 import { eventually } from "../../support/eventually.ts"
@@ -21,7 +22,7 @@ import { memoryHas, type Witness } from "../recorder/memory.ts"
 import { containsInSomeSpelling } from "../recorder/search.ts"
 import type { FromBob, ToBob } from "./bob-messages.ts"
 import type { Box } from "./box.ts"
-import { configurationText, BOBS_ADDRESS, type Carried, type Carries } from "./configuration.ts"
+import { configurationText, BOBS_ADDRESS, listOf, type Carried, type Carries } from "./configuration.ts"
 import type { Directory } from "./directory.ts"
 import type { Story } from "./story.ts"
 
@@ -219,6 +220,10 @@ export class Bob implements AsyncDisposable {
 
   async #toldToCarry(box: Box, carries: Carries): Promise<Exclude<FromBob, { said: "turned" | "warned" }>> {
     this.#carried.push({ box, carries })
+    if (carries.hashedRecipients) {
+      await writeFile(join(this.#folder, listOf(box)), writeHashedRecipients(carries.hashedRecipients))
+      this.#story.happens(`${box.person} gives Bob ${listOf(box)}, made with \`waypost recipients hash\``)
+    }
     await writeFile(join(this.#folder, "relay.yaml"), configurationText(this.#carried, "ports of this run"))
     if (this.#process) return this.#ask({ tell: "reload" }, "running", "refused")
     this.#process = this.#start()

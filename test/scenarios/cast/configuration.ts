@@ -19,6 +19,8 @@ export type Carries = {
   readonly getsTheNameless?: boolean
   /** Peer mail: who may be written to. */
   readonly recipients?: readonly string[]
+  /** The same, as hashes in a file that the friend made. */
+  readonly hashedRecipients?: readonly string[]
   /** Peer mail: `false` where every mail is kept before it is passed on. */
   readonly cutThrough?: false
   /** Senders of mail that failed after it was taken are told, whoever they are. */
@@ -82,7 +84,8 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     const tls = service === "smtp" && carries.tls ? `, tls: "${pin(box)}"` : ""
     const otherwise = service === "smtp" && carries.otherwise ? `, otherwise: ${carries.otherwise}` : ""
     const cutThrough = service === "smtp" && carries.cutThrough === false ? ", cut-through: false" : ""
-    const more = `${recipients}${otherwise}${tls}${cutThrough}`
+    const hashed = service === "smtp" && carries.hashedRecipients ? `, recipients-file: ${listOf(box)}` : ""
+    const more = `${hashed}${recipients}${otherwise}${tls}${cutThrough}`
     return mode ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${more} }`] : []
   })
   return [
@@ -93,6 +96,11 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     "    routes:",
     ...routes,
   ]
+}
+
+/** The file with a friend's hashed recipients, beside Bob's configuration. */
+export function listOf(box: Box): string {
+  return `./${nameOf(box)}.recipients`
 }
 
 function nameOf(box: Box): string {

@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals"
 import { fault, FaultError } from "../../../../src/faults/faults.ts"
 import { AWAY_MEMORY_MS, PASSAGES_PER_DESTINATION_MAX, REPLY_MS } from "../../../../src/smtp/cut-through/cut-through.ts"
 import { FINAL_REPLY_MS, REST_MS } from "../../../../src/smtp/cut-through/passage.ts"
+import { UNKNOWN_MS } from "../../../../src/smtp/cut-through/recipient-memory.ts"
 import type { Draft, Spool } from "../../../../src/store/spool.ts"
 import { startBetween } from "../../../support/cut-through.ts"
 import { eventually } from "../../../support/eventually.ts"
@@ -296,6 +297,53 @@ describe("while the friend's server is away", () => {
     expect(await carol.reply()).toBe("250 2.1.5 Recipient taken")
     expect(await carol.says("DATA", "x\r\n.")).toEqual(KEPT)
   })
+})
+
+describe("recipients that the friend's server was asked about", () => {
+  const ERIN = "RCPT TO:<erin@dave.example>"
+  const knowsDave = (line: string) => (line === ERIN ? "550 5.1.1 No such user" : undefined)
+
+  test("are still unknown while it is away, and nobody else is", async () => {
+    const port = await freePort()
+    await using bob = await startBetween({ port })
+    {
+      await using hop = await nextHop({ on: knowsDave }, port)
+      using carol = await SmtpClient.greeted(bob.port)
+      expect(await carol.says(MAIL, ERIN)).toBe("550 5.1.1 No such user")
+      expect(hop.sessions).toHaveLength(1)
+    }
+    using carol = await SmtpClient.greeted(bob.port)
+    expect(await carol.says(MAIL, ERIN)).toMatch(/^550 5\.1\.1 No such recipient here/)
+    expect(await carol.says(RCPT)).toBe("250 2.1.5 Recipient taken")
+  })
+
+  test("are asked about by nobody, once, where mail is kept first", async () => {
+    const clock = handClock()
+    await using hop = await nextHop({ on: knowsDave })
+    const carry = { cutThrough: false, recipients: { kind: "asked" } } as const
+    await using bob = await startBetween(hop, { clock, carry })
+    using carol = await SmtpClient.greeted(bob.port)
+    expect(await carol.says(MAIL, ERIN)).toBe("550 5.1.1 No such user")
+    expect(await carol.says(RCPT, "DATA", "x\r\n.")).toEqual(KEPT)
+    expect(await carol.says(MAIL, ERIN)).toMatch(/^550 5\.1\.1 No such recipient here/)
+    expect(await carol.says(RCPT, "DATA", "x\r\n.")).toEqual(KEPT)
+    expect(hop.sessions.flatMap(({ commands }) => commands.slice(1, 4))).toEqual(["MAIL FROM:<>", ERIN, RCPT])
+    expect(hop.messages).toEqual([])
+    await clock.turn(UNKNOWN_MS)
+    using later = await SmtpClient.greeted(bob.port)
+    expect(await later.says(MAIL, ERIN)).toBe("550 5.1.1 No such user")
+  })
+
+  test.each(["550 5.7.1 Nobody's mail is not taken", "drop"])(
+    "a server that answers nobody with %j cannot be asked",
+    async (said) => {
+      await using hop = await nextHop({ on: (line) => (line.startsWith("MAIL") ? said : undefined) })
+      const carry = { cutThrough: false, recipients: { kind: "asked" } } as const
+      await using bob = await startBetween(hop, { carry })
+      using carol = await SmtpClient.greeted(bob.port)
+      expect(await carol.says(MAIL, RCPT, "DATA", "x\r\n.")).toEqual(KEPT)
+    },
+  )
 })
 
 describe("a server that goes away in the middle", () => {
