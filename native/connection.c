@@ -76,6 +76,28 @@ void connection_begin(struct loop *loop, struct listener *listener, int visitor,
     if (listener->asks_at_accept) ask(loop, connection);
 }
 
+void connection_splice(struct loop *loop, const uint8_t *record) {
+    struct connection *connection = take(loop);
+    uint32_t for_backend = read_u32(record + 32);
+    const uint8_t *bytes = record + 36;
+    int on = 1;
+    connection->state = CONNECTION_CARRYING;
+    connection->listener = listener_of_spliced(loop);
+    connection->visitor = (int)read_u32(record + 16);
+    connection->backend = (int)read_u32(record + 20);
+    connection->idle_ms = read_u32(record + 24);
+    connection->mark = read_u32(record + 28);
+    connection->remote.any.sa_family = connection->local.any.sa_family = AF_INET6; /* none of either */
+    connection->accepted_ms = connection->moved_ms = loop->now_ms;
+    flow_keep(&connection->to_backend, bytes, for_backend);
+    flow_keep(&connection->to_visitor, bytes + for_backend, read_u32(record) - 36 - for_backend);
+    setsockopt(connection->visitor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(connection->backend, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connection->idle_ms > 0) wheel_set(&loop->wheel, &connection->timer, loop->now_ms + connection->idle_ms);
+    loop_watch(loop, connection->visitor, WATCHED_VISITOR, connection->slot, connection->generation);
+    loop_watch(loop, connection->backend, WATCHED_BACKEND, connection->slot, connection->generation);
+}
+
 void connection_ready(struct loop *loop, struct connection *connection, bool of_visitor, uint32_t events) {
     struct flow *from = of_visitor ? &connection->to_backend : &connection->to_visitor;
     struct flow *to = of_visitor ? &connection->to_visitor : &connection->to_backend;
@@ -319,11 +341,12 @@ static void linger(struct loop *loop, struct connection *connection) {
 }
 
 static void report(struct loop *loop, const struct connection *connection, enum how how) {
-    uint8_t *record = tell(loop, connection, EVENT_ENDED, 24);
+    uint8_t *record = tell(loop, connection, EVENT_ENDED, 28);
     record[5] = (uint8_t)how;
     write_number(record + 52, connection->to_backend.moved);
     write_number(record + 60, connection->to_visitor.moved);
     write_number(record + 68, loop->now_ms - connection->accepted_ms);
+    write_u32(record + 76, connection->mark);
 }
 
 /* Hands the visitor's descriptor to JavaScript, with what was read already. */

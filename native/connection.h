@@ -27,6 +27,7 @@ struct connection {
     union address remote, local;
     int visitor, backend; /* -1: none */
     uint32_t slot, generation, idle_ms;
+    uint32_t mark; /* of COMMAND_SPLICE */
     uint8_t state, how; /* enum state; enum how, while LINGERING */
     bool asked;         /* TypeScript owes an answer */
     bool visitor_broke, backend_broke;
@@ -34,6 +35,8 @@ struct connection {
 
 /* A visitor was accepted. */
 void connection_begin(struct loop *loop, struct listener *listener, int visitor, const union address *remote);
+/* COMMAND_SPLICE: two descriptors that were opened elsewhere. */
+void connection_splice(struct loop *loop, const uint8_t *record);
 /* epoll says that something may be done. */
 void connection_ready(struct loop *loop, struct connection *connection, bool of_visitor, uint32_t events);
 void connection_expired(struct loop *loop, struct connection *connection);

@@ -6,6 +6,7 @@
 #define NAPI_VERSION 8
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <node_api.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -40,6 +41,7 @@ static napi_value listen_on(napi_env env, napi_callback_info info);
 static napi_value post(napi_env env, napi_callback_info info);
 static napi_value hold(napi_env env, napi_callback_info info);
 static napi_value join(napi_env env, napi_callback_info info);
+static napi_value duplicate(napi_env env, napi_callback_info info);
 static void publish(void *to, struct bytes *events);
 static void deliver(napi_env env, napi_value callback, void *context, void *data);
 static void stop_at_teardown(void *engine);
@@ -56,7 +58,8 @@ NAPI_MODULE_INIT() {
     static const struct {
         const char *name;
         napi_callback call;
-    } functions[] = {{"open", open_engine}, {"listen", listen_on}, {"post", post}, {"hold", hold}, {"join", join}};
+    } functions[] = {{"open", open_engine}, {"listen", listen_on}, {"post", post}, {"hold", hold}, {"join", join},
+                   {"duplicate", duplicate}};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         napi_value function;
         MUST(napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function));
@@ -192,6 +195,15 @@ static napi_value join(napi_env env, napi_callback_info info) {
     MUST(napi_remove_env_cleanup_hook(env, stop_at_teardown, engine));
     MUST(napi_release_threadsafe_function(engine->call, napi_tsfn_release));
     return NULL;
+}
+
+/* duplicate(descriptor): another one for the same socket, or a negative errno. */
+static napi_value duplicate(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX], result;
+    arguments(env, info, given);
+    int copy = fcntl((int)number(env, given[0]), F_DUPFD_CLOEXEC, 0);
+    MUST(napi_create_int32(env, copy < 0 ? -errno : copy, &result));
+    return result;
 }
 
 /* Called by the threads: one call into JavaScript is under way at most, and takes everything there is. */

@@ -168,6 +168,18 @@ void listener_drain(struct loop *loop, struct listener *listener) {
     emptied(loop, listener);
 }
 
+struct listener *listener_of_spliced(struct loop *loop) {
+    struct listener *listener = loop->listeners[LISTENER_OF_SPLICED];
+    if (!listener) {
+        listener = loop->listeners[LISTENER_OF_SPLICED] = take_zeroed(1, sizeof *listener);
+        listener->descriptor = -1;
+        listener->index = LISTENER_OF_SPLICED;
+    }
+    atomic_fetch_add_explicit(&loop->descriptors->spoken_for, DESCRIPTORS_PER_CONNECTION, memory_order_relaxed);
+    listener->open++;
+    return listener;
+}
+
 void listener_left(struct loop *loop, struct listener *listener) {
     atomic_fetch_sub_explicit(&loop->descriptors->spoken_for, DESCRIPTORS_PER_CONNECTION, memory_order_relaxed);
     listener->open--;

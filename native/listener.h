@@ -32,6 +32,8 @@ void listener_stop(struct loop *loop, struct listener *listener);
 void listener_close(struct loop *loop, struct listener *listener);
 /* Tells when it carries nothing. */
 void listener_drain(struct loop *loop, struct listener *listener);
+/* Whose connections come from COMMAND_SPLICE: it accepts nothing, and is gone with the last of them. Counts one more. */
+struct listener *listener_of_spliced(struct loop *loop);
 /* One of its connections is gone. */
 void listener_left(struct loop *loop, struct listener *listener);
 /* The pause that followed a lack of descriptors is over. */

@@ -206,6 +206,7 @@ static void obey(struct loop *loop, const uint8_t *record) {
         if (loop->listeners[index]) listener_drain(loop, loop->listeners[index]);
         return;
     case COMMAND_CLOSE: return close_all(loop);
+    case COMMAND_SPLICE: return connection_splice(loop, record);
     default: break;
     }
     struct connection *connection = find(loop, slot, read_u32(record + 12));

@@ -14,7 +14,6 @@
 
 #define CONNECTIONS_PER_CHUNK 256
 #define CHUNKS_MAX ((1 << SLOT_BITS) / CONNECTIONS_PER_CHUNK)
-#define LISTENERS_MAX 1024
 
 /* Counted for the whole engine: every connection may need two descriptors, and must find the second one. */
 struct descriptors {

@@ -16,7 +16,8 @@
 /* Engine to TypeScript. Those about a connection go on with 16 remote address, 34 local address. */
 enum event {
     EVENT_ASKED = 1,   /* detail: the visitor has finished; 52 everything received */
-    EVENT_ENDED = 2,   /* detail: enum how; 52 f64 bytes to the backend, 60 f64 to the visitor, 68 f64 duration in ms */
+    EVENT_ENDED = 2,   /* detail: enum how; 52 f64 bytes to the backend, 60 f64 to the visitor, 68 f64 duration in ms,
+                          76 u32 the mark of COMMAND_SPLICE */
     EVENT_ADOPTED = 3, /* 52 f64 duration in ms, 60 u32 descriptor, 64 bytes to give back */
     EVENT_STOPPED = 4, /* the thread `connection` accepts no more at `listener` */
     EVENT_DRAINED = 5, /* it carries nothing of it: the answer to COMMAND_DRAIN */
@@ -24,6 +25,9 @@ enum event {
     EVENT_FULL = 7,    /* no descriptors, visitors wait: 16 u32 how many were turned away since the last time */
     EVENT_CLOSED = 8,  /* the thread `connection` is gone */
 };
+/* Whose connections did not come in at a listener: this one stands for it, and no address is bound to it. */
+#define LISTENER_OF_SPLICED (LISTENERS_MAX - 1)
+#define LISTENERS_MAX 1024
 #define EVENT_REMOTE 16
 #define EVENT_LOCAL 34
 #define EVENT_DETAILS 52
@@ -41,6 +45,8 @@ enum command {
     COMMAND_STOP = 8,   /* the listener */
     COMMAND_DRAIN = 9,  /* the listener: tell when it carries nothing */
     COMMAND_CLOSE = 10, /* the thread: everything is cut */
+    COMMAND_SPLICE = 11, /* on the thread: 16 u32 the visitor's descriptor, 20 u32 the backend's, 24 u32 idle deadline in ms
+                            (0: none), 28 u32 mark, 32 u32 bytes for the backend, 36 those, bytes for the visitor */
 };
 
 /* How a connection ended: the order of ENDED_HOW in messages.ts. */

@@ -5,6 +5,7 @@ import type { BoxConfig, BoxRelay } from "../config/box-config.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { hostname } from "../names/hostname.ts"
+import { chooseEngine } from "../net/choose-engine.ts"
 import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
 import { pin } from "../tunnel/pin.ts"
 import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
@@ -41,12 +42,14 @@ export type Box = {
 /** Starts a box; it dials until it is stopped. Rejects with a `FaultError` STATE_DAMAGED when its key cannot be read. */
 export async function startBox(config: BoxConfig, options: BoxOptions): Promise<Box> {
   const identity = await boxIdentity(config.state, options.clock)
-  const serve = servicesOf(config.services, options.log)
+  const engine = chooseEngine({ log: options.log })
+  const serve = servicesOf(config.services, engine, options.log)
   const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve }))
   return {
     status: () => linked.map(({ status }) => status()),
     stop: () => {
       for (const { link } of linked) link.stop()
+      void engine.close()
     },
   }
 }

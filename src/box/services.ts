@@ -8,7 +8,7 @@ import type { Log } from "../log/log.ts"
 import { socketAddress, type SocketAddress } from "../names/endpoint.ts"
 import { dial } from "../net/dial.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
-import { splice } from "../net/splice.ts"
+import type { Engine } from "../net/engine.ts"
 import type { Serve } from "../tunnel/box-carriers.ts"
 import type { StreamRequest } from "../tunnel/wire.ts"
 
@@ -19,7 +19,7 @@ const SERVICE_CONNECT_MS_MAX = 5_000
  * Connects to the service and splices until the connection ends; resolves at once to `false` when the table does not
  * have it. Rejects with a `FaultError` when the service does not answer.
  */
-export function servicesOf(services: ReadonlyMap<string, BoxService>, log: Log): Serve {
+export function servicesOf(services: ReadonlyMap<string, BoxService>, engine: Pick<Engine, "splice">, log: Log): Serve {
   return async (request, opened, over) => {
     const service = services.get(request.service)
     if (!service) {
@@ -28,7 +28,7 @@ export function servicesOf(services: ReadonlyMap<string, BoxService>, log: Log):
     }
     const local = await connectHome(service, request)
     const visitor = opened()
-    const { how, leftToRightBytes, rightToLeftBytes } = await splice(visitor, local)
+    const { how, leftToRightBytes, rightToLeftBytes } = await engine.splice(visitor, local)
     log.info("served", { service: request.service, over, how, bytesIn: leftToRightBytes, bytesOut: rightToLeftBytes })
     return true
   }

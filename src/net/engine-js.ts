@@ -15,6 +15,7 @@ import { Descriptors } from "./descriptors.ts"
 import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
 import { ReadBuffers } from "./read-buffers.ts"
 import { seldom } from "./seldom.ts"
+import { splice } from "./splice.ts"
 import { receive, type Door, type Visit } from "./visit.ts"
 
 /** Ours: who has connected and is not yet accepted. The kernel cuts it to net.core.somaxconn. */
@@ -49,6 +50,7 @@ export function javascriptEngine(options: JavascriptEngineOptions): Engine {
       listeners.add(listener)
       return listener
     },
+    splice,
     async close() {
       await Promise.all([...listeners].map((listener) => listener.close()))
       listeners.clear()

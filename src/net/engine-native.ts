@@ -2,22 +2,26 @@
  * The engine in C (native/), seen through the interface of engine.ts. Its threads accept, read, connect and move bytes;
  * every question comes here in a batch of events, and the answers go back as a batch of commands.
  */
+import { closeSync } from "node:fs"
 import { Socket } from "node:net"
 import { availableParallelism } from "node:os"
+import type { Duplex } from "node:stream"
 import { getSystemErrorName } from "node:util"
 import { systemClock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
 import { bindRefused } from "./bind-refused.ts"
-import type { Arrival, Decide, Decision, Ended, Engine, ListenOptions, OpenListener } from "./engine.ts"
+import type { Arrival, Decide, Decision, Ended, EndedHow, Engine, ListenOptions, OpenListener } from "./engine.ts"
 import type { Addon, Handle } from "./native/addon.ts"
 import { addressBytes, COMMAND, Commands, EVENT, Events, milliseconds, SLOT_BITS } from "./native/messages.ts"
-import type { ConnectionId } from "./native/messages.ts"
+import { LISTENER_OF_SPLICED, type ConnectionId, type SpliceOrder } from "./native/messages.ts"
+import { plainSocket } from "./plain-socket.ts"
 import { seldom } from "./seldom.ts"
+import { splice, type Spliced } from "./splice.ts"
 
-/** LISTENERS_MAX of native/loop.h. */
-const LISTENERS_MAX = 1024
+/** LISTENERS_MAX of native/messages.h, without the one that stands for what did not come in at a listener. */
+const LISTENERS_MAX = LISTENER_OF_SPLICED
 const SLOT_MASK = (1 << SLOT_BITS) - 1
 /** THREADS_MAX of native/engine.c. */
 const THREADS_MAX = 64
@@ -44,6 +48,9 @@ class NativeEngine implements Engine {
   readonly #doors = new Map<number, Door>()
   /** What is remembered of a connection between an answer and its end, by thread and slot. */
   readonly #known: (Known | undefined)[][]
+  /** Who waits for the end of a splice, by its mark. */
+  readonly #spliced = new Map<number, (spliced: Spliced) => void>()
+  #nextMark = 1
   readonly #closed: InEveryThread
   readonly #noRoom: (code: string) => void
   #turnedAway = 0
@@ -72,6 +79,31 @@ class NativeEngine implements Engine {
     this.#doors.set(index, door)
     this.#addon.hold(this.#handle, 1)
     return { bound, stop: () => this.#stop(index, door), drained: () => this.#drain(index, door) }
+  }
+
+  splice(left: Duplex, right: Duplex, { idleDeadlineMs = 0 }: { idleDeadlineMs?: number } = {}): Promise<Spliced> {
+    const plain = this.#closing ? undefined : this.#descriptorsOf(left, right)
+    if (!plain) return splice(left, right, idleDeadlineMs > 0 ? { idleDeadlineMs } : {})
+    const mark = this.#nextMark++
+    this.#commands.splice(mark % this.#threads, { ...plain, idleDeadlineMs, mark })
+    if (!this.#inBatch) this.#flush()
+    const over = Promise.withResolvers<Spliced>()
+    this.#spliced.set(mark, over.resolve)
+    return over.promise.finally(() => {
+      for (const stream of [left, right]) stream.on("error", () => {}).destroy() // the engine has ended the connection
+    })
+  }
+
+  /** Descriptors of the engine's own; `undefined` where one end is no plain socket, or there are no descriptors left. */
+  #descriptorsOf(left: Duplex, right: Duplex): Omit<SpliceOrder, "idleDeadlineMs" | "mark"> | undefined {
+    const [from, to] = [plainSocket(left), plainSocket(right)]
+    if (!from || !to) return undefined
+    const visitor = this.#addon.duplicate(from.descriptor)
+    if (visitor < 0) return undefined
+    const backend = this.#addon.duplicate(to.descriptor)
+    if (backend >= 0) return { visitor, backend, forBackend: from.take(), forVisitor: to.take() }
+    closeSync(visitor)
+    return undefined
   }
 
   close(): Promise<void> {
@@ -198,7 +230,15 @@ class NativeEngine implements Engine {
   }
 
   #ended({ how, durationMs }: Pick<Ended, "how" | "durationMs">): void {
-    const { listener, connection, remote, local, bytesToBackend, bytesToVisitor } = this.#events
+    const { listener, connection, remote, local, bytesToBackend, bytesToVisitor, mark } = this.#events
+    if (listener === LISTENER_OF_SPLICED) {
+      this.#spliced.get(mark)?.({
+        leftToRightBytes: bytesToBackend,
+        rightToLeftBytes: bytesToVisitor,
+        how: SPLICED_HOW[how],
+      })
+      return void this.#spliced.delete(mark)
+    }
     const known = this.#forget(connection)
     const door = this.#doors.get(listener)
     if (!door) return
@@ -249,6 +289,21 @@ class NativeEngine implements Engine {
       if (!this.#closed.isDone) this.#addon.post(this.#handle, commands, bytes)
     })
   }
+}
+
+/** What the ends of a visitor's connection are to two connections that were spliced. */
+const SPLICED_HOW: Readonly<Record<EndedHow, Spliced["how"]>> = {
+  "both-finished": "both-finished",
+  "visitor-reset": "left-broke",
+  "backend-reset": "right-broke",
+  idle: "idle",
+  "connect-failed": "cancelled",
+  "connect-timeout": "cancelled",
+  undecided: "cancelled",
+  answered: "cancelled",
+  "reset-by-us": "cancelled",
+  cancelled: "cancelled",
+  adopted: "cancelled",
 }
 
 /** Something that every thread has to say once. */

@@ -4,8 +4,10 @@
  * JavaScript engine, which runs everywhere, and the native one, which is faster.
  */
 import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import type { SocketAddress } from "../names/endpoint.ts"
 import type { IpAddress } from "../names/ip-address.ts"
+import type { Spliced } from "./splice.ts"
 
 export interface Engine {
   readonly kind: "native" | "javascript"
@@ -14,6 +16,11 @@ export interface Engine {
    * `decide` is called for every connection; it must not throw (if it does, that one connection is reset).
    */
   listen(options: ListenOptions, decide: Decide): Promise<OpenListener>
+  /**
+   * Takes two connections that are open already, with what each of their sockets has read and not given away, and moves
+   * bytes until both have ended; never rejects. Nobody else may use them from then on; both are destroyed at the end.
+   */
+  splice(left: Duplex, right: Duplex, options?: { readonly idleDeadlineMs?: number }): Promise<Spliced>
   /** Closes listeners and cuts every connection still carried. */
   close(): Promise<void>
 }

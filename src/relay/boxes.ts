@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import type { Socket } from "node:net"
 import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
-import { splice } from "../net/splice.ts"
+import type { Engine } from "../net/engine.ts"
 import { endsTlsAtTheBox, routeName, type FriendName, type Route } from "../route/route.ts"
 import { boxesIn } from "../store/boxes.ts"
 import { ticket } from "../tunnel/carrier.ts"
@@ -30,12 +30,14 @@ export type BoxesOptions = {
   readonly log: Log
 }
 
+export type RouteHome = Route & { readonly to: Extract<Route["to"], { readonly kind: "box" }> }
+
 export type Boxes = {
   readonly attached: Attached
   /** A connection to a tunnel listener. */
   acceptTunnel(socket: Socket): void
-  /** A visitor whose route leads to a box. */
-  carry(socket: Socket, route: Route, service: string, visitor: HandedOver): void
+  /** A visitor whose route leads to a box; `splice` moves the bytes. */
+  carry(socket: Socket, route: RouteHome, visitor: HandedOver, splice: Engine["splice"]): void
 }
 
 export function boxes(options: BoxesOptions): Boxes {
@@ -62,9 +64,9 @@ export function boxes(options: BoxesOptions): Boxes {
   return {
     attached,
     acceptTunnel: (socket) => door.accept(socket),
-    carry: (socket, route, service, visitor) => {
+    carry: (socket, route, visitor, splice) => {
       const way = endsTlsAtTheBox(route) ? "carrier-or-stream" : "stream"
-      const home = openService(attached, route.friend, service, visitor, way)
+      const home = openService(attached, route.friend, route.to.service, visitor, way)
       if (!home) {
         log.info("refused", { route: routeName(route), code: "BOX_AWAY", detail: "the friend's box is not attached" })
         socket.on("error", () => {}) // whoever was refused may go as they like

@@ -45,17 +45,18 @@ export type Peers = {
 export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDisposableStack): Doors {
   const { clock, log } = outside
   const { accounts } = peers
+  const engine = closing.adopt(outside.engine ?? chooseEngine({ log }), (opened) => opened.close())
   const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
   const decisions = passthrough({
     ground: () => now.standing,
     admission: new Admission(() => now.standing.config.limits),
     resolved,
-    handOver: (socket, connection) => take(socket, connection, now, peers),
+    handOver: (socket, connection) => take(socket, connection, now, { ...peers, engine }),
     greeted: peers.boxes.attached.greeted,
     log,
   })
   const listeners = new OpenListeners({
-    engine: closing.adopt(outside.engine ?? chooseEngine({ log }), (engine) => engine.close()),
+    engine,
     ask: decisions.ask,
     decideFor: decisions.decideFor,
     ended: (report) => {
@@ -68,10 +69,12 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
 }
 
 /** Gives a connection that the relay takes part in to whoever speaks its protocol. */
-function take(socket: Socket, connection: HandedOver, now: Now, { mail, web, boxes: atHome, prelude }: Peers): void {
+function take(socket: Socket, connection: HandedOver, now: Now, peers: Peers & { readonly engine: Engine }): void {
+  const { mail, web, boxes: atHome, prelude, engine } = peers
   const { protocol, listener, route } = connection
   if (route?.carry.mode === "dedicated" && route.to.kind === "box") {
-    return atHome.carry(socket, route, route.to.service, connection)
+    const home = { ...route, to: route.to }
+    return atHome.carry(socket, home, connection, (left, right, options) => engine.splice(left, right, options))
   }
   switch (protocol) {
     case "smtp":

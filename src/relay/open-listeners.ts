@@ -10,7 +10,7 @@ import type { Decide, Ended, Engine, ListenOptions, OpenListener } from "../net/
 export type Bound = { readonly listener: string; readonly asked: SocketAddress; readonly bound: SocketAddress }
 
 export type ListenerSet = {
-  readonly engine: Engine
+  readonly engine: Pick<Engine, "listen">
   readonly ask: (protocol: Protocol) => ListenOptions["ask"]
   /** Asked once for each address; what it answers serves every later configuration too. */
   readonly decideFor: (listener: ListenerName) => Decide

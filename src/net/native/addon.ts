@@ -14,6 +14,8 @@ export interface Addon {
   listen(engine: Handle, listener: number, where: Uint8Array, decideDeadlineMs: number, asksAtAccept: 0 | 1): number
   /** Carries out `bytes` of command records. */
   post(engine: Handle, commands: Uint8Array, bytes: number): void
+  /** Another descriptor for the same socket, or a negative errno. */
+  duplicate(descriptor: number): number
   /** Whether the engine keeps the process alive. */
   hold(engine: Handle, on: 0 | 1): void
   /** Gives everything back, once every thread has said that it is gone. */

@@ -18,7 +18,11 @@ export const COMMAND = {
   stop: 8,
   drain: 9,
   close: 10,
+  splice: 11,
 } as const
+
+/** LISTENER_OF_SPLICED of messages.h: whose connections did not come in at a listener. */
+export const LISTENER_OF_SPLICED = 1023
 
 /** `enum how` of messages.h. */
 export const ENDED_HOW = [
@@ -95,6 +99,10 @@ export class Events {
   get endedAfterMs(): number {
     return this.#number(68)
   }
+  /** Ended: what `Commands.splice` marked it with. */
+  get mark(): number {
+    return this.#u32(76)
+  }
   get adoptedAfterMs(): number {
     return this.#number(52)
   }
@@ -149,6 +157,16 @@ const ADDRESS_BYTES = 18
 const BATCH_BYTES_MIN = 64 * 1024
 const U32_MAX = 0xffff_ffff
 
+/** Two descriptors, which the engine closes, and what was read from either and is not delivered yet. */
+export type SpliceOrder = {
+  readonly visitor: number
+  readonly backend: number
+  readonly idleDeadlineMs: number
+  readonly mark: number
+  readonly forBackend: Uint8Array
+  readonly forVisitor: Uint8Array
+}
+
 /** Commands written one behind the other, until they are posted as one batch. */
 export class Commands {
   #bytes = new Uint8Array(BATCH_BYTES_MIN)
@@ -198,6 +216,18 @@ export class Commands {
     }
     this.#bytes.set(onConnectFailure, next)
     if (prefix.length > 0) this.#bytes.set(prefix, next + onConnectFailure.length)
+  }
+
+  splice(thread: number, { visitor, backend, idleDeadlineMs, mark, forBackend, forVisitor }: SpliceOrder): void {
+    const length = 36 + forBackend.length + forVisitor.length
+    const at = this.#begin(COMMAND.splice, { connection: thread * 2 ** SLOT_BITS, generation: 0 }, length)
+    this.#view.setUint32(at + 16, visitor, true)
+    this.#view.setUint32(at + 20, backend, true)
+    this.#view.setUint32(at + 24, milliseconds(idleDeadlineMs), true)
+    this.#view.setUint32(at + 28, mark, true)
+    this.#view.setUint32(at + 32, forBackend.length, true)
+    this.#bytes.set(forBackend, at + 36)
+    this.#bytes.set(forVisitor, at + 36 + forBackend.length)
   }
 
   #begin(kind: number, { connection, generation }: ConnectionId, length: number, listener = 0): number {

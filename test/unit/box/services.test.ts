@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { createServer, type Server } from "node:net"
 import { Duplex, PassThrough } from "node:stream"
 import { text } from "node:stream/consumers"
+import { javascriptEngine } from "../../../src/net/engine-js.ts"
 import { servicesOf } from "../../../src/box/services.ts"
 import { silentLog } from "../../../src/log/log.ts"
 import { endpoint, socketAddress, type Endpoint, type SocketAddress } from "../../../src/names/endpoint.ts"
@@ -35,7 +36,11 @@ function visitor(says: string): { readonly stream: Duplex; readonly hears: Promi
 
 test("a listed service is reached, and is told the visitor's address where it wants a PROXY header", async () => {
   const { server, to } = await atHome()
-  const serve = servicesOf(new Map([["https", { to, proxy: "v1" as const, probe: true }]]), silentLog)
+  const serve = servicesOf(
+    new Map([["https", { to, proxy: "v1" as const, probe: true }]]),
+    javascriptEngine({ log: silentLog }),
+    silentLog,
+  )
   const { stream, hears } = visitor("hello")
   expect(await serve(request("https"), () => stream, "tunnel")).toBe(true)
   expect(await hears).toBe("heard: PROXY TCP4 192.0.2.9 198.51.100.10 51000 443\r\nhello")
@@ -43,13 +48,14 @@ test("a listed service is reached, and is told the visitor's address where it wa
 })
 
 test("what is not listed is refused, and the stream is not even opened", async () => {
-  const serve = servicesOf(new Map(), silentLog)
+  const serve = servicesOf(new Map(), javascriptEngine({ log: silentLog }), silentLog)
   expect(await serve(request("router"), () => expect(true).toBe(false) as never, "tunnel")).toBe(false)
 })
 
 test("a service that is down is a fault", async () => {
   const serve = servicesOf(
     new Map([["https", { to: endpoint("127.0.0.1:1") as Endpoint, proxy: "none" as const, probe: true }]]),
+    javascriptEngine({ log: silentLog }),
     silentLog,
   )
   await expect(serve(request("https"), () => expect(true).toBe(false) as never, "tunnel")).rejects.toMatchObject({

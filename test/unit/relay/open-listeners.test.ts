@@ -7,8 +7,7 @@ import type { Protocol } from "../../../src/route/route.ts"
 import { OpenListeners } from "../../../src/relay/open-listeners.ts"
 
 /** An engine that has a kernel's opinion on addresses and nothing else. */
-class AddressBook implements Engine {
-  readonly kind = "javascript"
+class AddressBook implements Pick<Engine, "listen"> {
   readonly open = new Map<string, string>()
   readonly log: string[] = []
   forbidden = ""
@@ -24,8 +23,6 @@ class AddressBook implements Engine {
     }
     return { bound: bind, stop, drained: async () => {} }
   }
-
-  async close(): Promise<void> {}
 }
 
 let engine: AddressBook
