@@ -94,9 +94,11 @@ async function startAll(all: readonly Rival[], cores = 1): Promise<readonly Cont
   const contenders: Contender[] = []
   for (const rival of all) contenders.push(await arena.start(rival, cores))
   for (const contender of contenders) {
-    for (const service of ["down", "new"] as const) {
-      const work = { id: "warm-up", name: "", service, connections: 8 }
-      arena.run(work, contender, { warmMs: 0, runMs: values.quick ? 300 : 700 })
+    for (const [service, runMs] of [
+      ["down", 500],
+      ["new", values.quick ? 500 : 3000],
+    ] as const) {
+      arena.run({ id: "warm-up", name: "", service, connections: 8 }, contender, { warmMs: 0, runMs })
     }
   }
   return contenders

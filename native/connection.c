@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fatal.h"
+#include "interest.h"
 #include "loop.h"
 
 /* Ours: what is read before anybody could decide; more waits in the kernel. Far above every ClientHello and PROXY header. */
@@ -34,6 +35,7 @@ static void hear(struct loop *loop, struct connection *connection);
 static void ask(struct loop *loop, struct connection *connection);
 static void begin_carrying(struct loop *loop, struct connection *connection, const uint8_t *record);
 static void connect_next(struct loop *loop, struct connection *connection);
+static bool greet(struct connection *connection);
 static void connecting(struct loop *loop, struct connection *connection);
 static void address_failed(struct loop *loop, struct connection *connection, enum how why);
 static void carry(struct loop *loop, struct connection *connection);
@@ -71,8 +73,9 @@ void connection_begin(struct loop *loop, struct listener *listener, int visitor,
     socklen_t length = sizeof connection->local;
     if (listener->bound_to_any) getsockname(visitor, &connection->local.any, &length);
     listener->open++;
+    connection->to_visitor.writable = true;
     wheel_set(&loop->wheel, &connection->timer, loop->now_ms + listener->decide_ms);
-    loop_watch(loop, visitor, WATCHED_VISITOR, connection->slot, connection->generation);
+    loop_watch(loop, visitor, interest_in(&connection->to_backend, &connection->to_visitor), WATCHED_VISITOR, connection);
     if (listener->asks_at_accept) ask(loop, connection);
 }
 
@@ -246,19 +249,25 @@ static void connect_next(struct loop *loop, struct connection *connection) {
     connection->backend = backend;
     if (backend < 0 || (connect(backend, &to.any, address_length(&to)) < 0 && errno != EINPROGRESS))
         return address_failed(loop, connection, HOW_CONNECT_FAILED);
-    loop_watch(loop, backend, WATCHED_BACKEND, connection->slot, connection->generation);
-    wheel_set(&loop->wheel, &connection->timer, attempt->until_ms);
-    /* A backend on this machine has accepted already: saying the first bytes finds that out a turn earlier. */
+    if (!greet(connection)) return address_failed(loop, connection, HOW_CONNECT_FAILED);
     struct flow *flow = &connection->to_backend;
-    if (flow->left == 0) return;
-    ssize_t sent = send(backend, flow->at, flow->left, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && errno != EAGAIN) return address_failed(loop, connection, HOW_CONNECT_FAILED);
-    if (sent <= 0) return;
+    flow->room_awaited = !flow->writable;
+    loop_watch(loop, backend, interest_in(&connection->to_visitor, flow), WATCHED_BACKEND, connection);
+    if (flow->writable) return connecting(loop, connection);
+    wheel_set(&loop->wheel, &connection->timer, attempt->until_ms);
+}
+
+/* A backend on this machine has accepted already: saying the first bytes finds that out a turn earlier. False: it has not. */
+static bool greet(struct connection *connection) {
+    struct flow *flow = &connection->to_backend;
+    if (flow->left == 0) return true;
+    ssize_t sent = send(connection->backend, flow->at, flow->left, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) return errno == EAGAIN;
     flow->at += sent;
     flow->left -= (uint32_t)sent;
     flow->moved += (uint64_t)sent;
     flow->writable = true;
-    connecting(loop, connection);
+    return true;
 }
 
 static void connecting(struct loop *loop, struct connection *connection) {
@@ -280,7 +289,8 @@ static void address_failed(struct loop *loop, struct connection *connection, enu
     if (connection->backend >= 0) close(connection->backend);
     connection->backend = -1;
     connection->backend_broke = false;
-    connection->to_visitor.readable = connection->to_visitor.hung_up = connection->to_backend.writable = false;
+    connection->to_visitor.readable = connection->to_visitor.hung_up = false;
+    connection->to_backend.writable = connection->to_backend.room_awaited = false;
     connection->attempt->failure = why;
     connection->attempt->next++;
     connection->attempt->until_ms = loop->now_ms + connection->attempt->share_ms;
@@ -292,6 +302,7 @@ static void carry(struct loop *loop, struct connection *connection) {
     struct flow *up = &connection->to_backend, *down = &connection->to_visitor;
     int visitor = connection->visitor, backend = connection->backend;
     uint64_t moved = up->moved + down->moved;
+    bool up_blocked = !up->writable, down_blocked = !down->writable;
 
     enum standing upward = flow_move(up, visitor, backend, &loop->mover);
     if (upward == FLOW_SOURCE_BROKE) return connection_end(loop, connection, HOW_VISITOR_RESET);
@@ -300,6 +311,7 @@ static void carry(struct loop *loop, struct connection *connection) {
     if (downward == FLOW_SOURCE_BROKE) return connection_end(loop, connection, HOW_BACKEND_RESET);
     if (downward == FLOW_DESTINATION_BROKE) return connection_end(loop, connection, HOW_VISITOR_RESET);
 
+    interest_follows(loop, connection, up_blocked, down_blocked);
     if (up->moved + down->moved != moved) connection->moved_ms = loop->now_ms;
     if (upward == FLOW_HAS_MORE || downward == FLOW_HAS_MORE) loop_again(loop, connection);
     else if (connection->visitor_broke) return connection_end(loop, connection, HOW_VISITOR_RESET);
@@ -328,6 +340,7 @@ static void linger(struct loop *loop, struct connection *connection) {
     struct flow *from = &connection->to_backend, *to = &connection->to_visitor;
     enum standing standing = flow_deliver(to, connection->visitor, &loop->mover);
     if (standing == FLOW_DESTINATION_BROKE) return connection_end(loop, connection, connection->how);
+    interest_follows(loop, connection, false, false);
     bool told = standing == FLOW_AWAITS_SOURCE;
     if (told && !to->finish_passed) to->finish_passed = shutdown(connection->visitor, SHUT_WR) == 0;
     for (uint32_t turn = 0; from->readable && !from->source_ended; turn += COPY_BYTES) {

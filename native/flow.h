@@ -33,9 +33,11 @@ struct flow {
     bool splicing : 1;
     bool readable : 1;      /* the source may have something; edge-triggered, so only we can tell when it has not */
     bool hung_up : 1;       /* the source has said everything: what a read finds is the rest of it */
-    bool urgent : 1;        /* the source has sent urgent data, at which a read stops: only an empty one means the end */
+    bool urgent : 1;        /* the source may have sent urgent data, at which a read stops: only an empty one means the end */
     bool source_ended : 1;  /* it was reached */
     bool writable : 1;      /* the destination may take something */
+    bool room_awaited : 1;  /* epoll tells when it takes something again: asked for once it was blocked */
+    bool deaf : 1;          /* epoll does not tell when the source has more: it has, and the destination is blocked */
     bool finish_passed : 1; /* the destination was told that nothing more comes */
 };
 

@@ -141,10 +141,17 @@ static uint64_t ticket(enum watched what, uint32_t slot, uint32_t generation) {
     return (uint64_t)generation << 32 | (uint64_t)slot << 2 | what;
 }
 
-void loop_watch(struct loop *loop, int descriptor, enum watched what, uint32_t slot, uint32_t generation) {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET};
-    event.data.u64 = ticket(what, slot, generation);
-    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, descriptor, &event) < 0) fatal("epoll_ctl");
+static void watch(struct loop *loop, int operation, int descriptor, uint32_t events, uint64_t data) {
+    struct epoll_event event = {.events = events, .data.u64 = data};
+    if (epoll_ctl(loop->epoll, operation, descriptor, &event) < 0) fatal("epoll_ctl");
+}
+
+void loop_watch(struct loop *loop, int descriptor, uint32_t events, enum watched what, const struct connection *connection) {
+    watch(loop, EPOLL_CTL_ADD, descriptor, events, ticket(what, connection->slot, connection->generation));
+}
+
+void loop_watch_for(struct loop *loop, int descriptor, uint32_t events, enum watched what, const struct connection *connection) {
+    watch(loop, EPOLL_CTL_MOD, descriptor, events, ticket(what, connection->slot, connection->generation));
 }
 
 void loop_watch_listener(struct loop *loop, int descriptor, uint32_t events, uint32_t index) {

@@ -59,7 +59,9 @@ void loop_join(struct loop *loop);
 
 /* What connections and listeners ask of their loop. */
 enum watched { WATCHED_VISITOR, WATCHED_BACKEND, WATCHED_LISTENER, WATCHED_INBOX };
-void loop_watch(struct loop *loop, int descriptor, enum watched what, uint32_t slot, uint32_t generation);
+/* Begins to watch a connection's socket, or watches it for something else; what is the case already is told at once. */
+void loop_watch(struct loop *loop, int descriptor, uint32_t events, enum watched what, const struct connection *connection);
+void loop_watch_for(struct loop *loop, int descriptor, uint32_t events, enum watched what, const struct connection *connection);
 /* Of a listener, which is level-triggered: 0 or EPOLLIN. */
 void loop_watch_listener(struct loop *loop, int descriptor, uint32_t events, uint32_t index);
 void loop_again(struct loop *loop, const struct connection *connection);

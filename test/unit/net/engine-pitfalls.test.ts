@@ -214,6 +214,29 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
     }
   })
 
+  test("readers who stop and start again hear every byte, both ways at once", async () => {
+    const [up, down] = [randomBytes(24 * MIB), randomBytes(24 * MIB)]
+    const target = await service((peer) => peer.finish(down))
+    const relay = await listens(() => carry(target.at))
+    const alice = await arrives(relay.bound)
+    alice.finish(up)
+    const home = await target.accepted()
+    const [heardByAlice, heardAtHome] = [hashing(alice), hashing(home)]
+    for (const { socket } of [alice, home]) {
+      let pieces = 0
+      socket.on("data", () => {
+        pieces += 1
+        if (pieces % 40 !== 0) return
+        socket.pause()
+        setTimeout(() => socket.resume(), pieces % 80 === 0 ? 20 : 1)
+      })
+    }
+    await Promise.all([alice.hearsEnd(), home.hearsEnd()])
+    expect(heardByAlice.digest("hex")).toBe(createHash("sha256").update(down).digest("hex"))
+    expect(heardAtHome.digest("hex")).toBe(createHash("sha256").update(up).digest("hex"))
+    expect(await relay.reported()).toMatchObject({ how: "both-finished" })
+  })
+
   test("listeners come and go a hundred times", async () => {
     const target = await service(echo)
     for (let turn = 0; turn < 100; turn++) {
