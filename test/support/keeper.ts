@@ -19,13 +19,28 @@ async function keepOne(spool: Spool): Promise<void> {
     const content = contentFor(draft.id)
     for (let at = 0; at < content.length; at += 16_384) await draft.write(content.subarray(at, at + 16_384))
     await draft.commit(envelope())
-    writeSync(1, `kept ${draft.id}\n`)
+    say(`kept ${draft.id}\n`)
   } catch (error) {
     if (!(error instanceof FaultError)) throw error
-    writeSync(1, `refused ${draft.id} ${error.fault.code}\n`)
+    say(`refused ${draft.id} ${error.fault.code}\n`)
     await draft.discard()
   }
 }
+
+/** Before anything else is done: a kill must not come between. The pipe is full while whoever reads it has no time. */
+function say(line: string): void {
+  const bytes = Buffer.from(line)
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(1, bytes, at)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error
+      Atomics.wait(NEVER, 0, 0, 1)
+    }
+  }
+}
+
+const NEVER = new Int32Array(new SharedArrayBuffer(4))
 
 if (import.meta.main) {
   const [folder = "", messages = "0", senders = "1"] = process.argv.slice(2)
