@@ -1,4 +1,5 @@
 /** More visitors than there is room for, and visitors who only hold a place: a relay in a process of its own. */
+import { randomBytes } from "node:crypto"
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals"
 import { backend, echo, type Backend } from "../../support/backend.ts"
 import { engineKinds } from "../../support/engines.ts"
@@ -54,6 +55,24 @@ describe.each(engineKinds)("crowds: %s", (engine) => {
     const again = served(await settled(await come(relay.bound, HELD_MIN)))
     expect(again).toHaveLength(HELD_MIN)
     expect(relay.said()).toBe("")
+  })
+
+  test("bulk arrives whole where no descriptors are left to move it with", async () => {
+    const bulk = randomBytes(6 * 1024 * 1024)
+    const source = await backend((peer) => peer.socket.once("data", () => peer.finish(bulk)))
+    await using relay = await relayInChild({ engine, backend: source.at, descriptorsMax: DESCRIPTORS })
+    const holding = await Promise.all(Array.from({ length: HELD_MIN - 10 }, () => visitor(relay.bound)))
+    const readers = await Promise.all(Array.from({ length: 10 }, () => visitor(relay.bound)))
+    crowd.push(...holding, ...readers)
+    for (const peer of readers) {
+      peer.socket.once("data", () => peer.socket.pause()) // so that the relay has to keep something for each of them
+      peer.say("all of it")
+    }
+    await eventually("all are blocked", () => readers.every((peer) => peer.socket.isPaused()))
+    for (const peer of readers) peer.socket.resume()
+    await Promise.all(readers.map((peer) => peer.hearsEnd()))
+    for (const peer of readers) expect(peer.heard.equals(bulk)).toBe(true)
+    await source.close()
   })
 
   if (engine === "native") {
