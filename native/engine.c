@@ -265,6 +265,7 @@ static void stop_at_teardown(void *argument) {
         loop_join(engine->loops[i]);
     }
     engine->running = false;
+    MUST(napi_release_threadsafe_function(engine->call, napi_tsfn_release)); /* or Node keeps it for good */
 }
 
 static void disown(napi_env env, void *argument, void *hint) {

@@ -14,12 +14,13 @@ function isOurs(paragraph: string): boolean {
 }
 
 /**
- * Whether the engine asked for the memory itself. What Node takes on its behalf, Node also gives back; at the end of a
- * process that counts as lost, because nobody can look into the heap of V8 for who still has it.
+ * Whether the engine took the memory, itself or by one call of Node's. Externals are left out: what Node remembers of them
+ * hangs on the heap of V8, into which nobody can look, so those of a process that ends count as lost.
  */
 function tookMemory(leak: string): boolean {
   const frames = [...leak.matchAll(/^ *#\d+ 0x[0-9a-f]+ (.*)$/gm)].map(([, where = ""]) => where)
-  return frames.find((where) => !where.includes("libsanitizer"))?.includes("/native/") ?? false
+  const [taker = "", caller = ""] = frames.filter((where) => !where.includes("libsanitizer"))
+  return [taker, caller].some((where) => where.includes("/native/")) && !taker.includes("napi_create_external")
 }
 
 /** The frame around leaks, and the search for them that failed: it does where V8 has sealed memory off. */
