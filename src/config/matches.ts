@@ -52,6 +52,10 @@ function namedMatches(
         { by: "starttls-sni", names },
         ...(route.otherwise === "peer" ? [{ by: "recipient", domains: names } as const] : []),
       ]
+    case "imap":
+    case "managesieve":
+    case "xmpp":
+      return dedicated && !hasOwn ? [{ by: "starttls-sni", names }] : []
     case "tcp":
     case "tunnel":
       return []

@@ -2,7 +2,8 @@
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { hostname } from "../names/hostname.ts"
 import { didYouMean } from "../names/nearest.ts"
-import { everyAddress, matchesFor } from "./matches.ts"
+import type { Protocol } from "../route/route.ts"
+import { everyAddress, matchesFor, reaches } from "./matches.ts"
 import type { FileListener, FileRoute } from "./schema.ts"
 import { entry, type Draft, type DraftFriend } from "./shape.ts"
 import type { Path, Source } from "./source.ts"
@@ -39,6 +40,7 @@ function checkRoute(subject: Subject, draft: Draft, source: Source): void {
   checkKeys(subject, source)
   checkRecipients(subject, source)
   checkFound(subject, source)
+  checkXclient(subject, source)
   checkOwner(subject, source)
   checkTarget(subject, draft, source)
   checkTls(subject, source)
@@ -51,13 +53,23 @@ function checkMode({ listener, listenerName, route, path }: Subject, source: Sou
       `${listenerName} is where boxes attach`,
       "no route starts at a tunnel listener; a route says to: box",
     )
-  } else if (route.mode === "peer" && listener.protocol === "tcp") {
+  } else if (route.mode === "peer" && listener.protocol && listener.protocol in WITHOUT_PEER) {
     source.faultAt(
       [...path, "mode"],
-      "peer is not possible on protocol tcp",
-      "dedicated: the relay cannot take part in a protocol it does not know",
+      `peer is not possible on protocol ${listener.protocol}`,
+      `dedicated: ${WITHOUT_PEER[listener.protocol]}`,
     )
   }
+}
+
+const NO_PASSWORDS = "people log in there, and the relay takes no passwords"
+
+/** Why there is no peer mode. */
+const WITHOUT_PEER: Partial<Readonly<Record<Protocol, string>>> = {
+  tcp: "the relay cannot take part in a protocol it does not know",
+  imap: NO_PASSWORDS,
+  managesieve: NO_PASSWORDS,
+  xmpp: NO_PASSWORDS,
 }
 
 /** What the design has and this version has not: accepted, it would promise what the relay does not do (docs/out-of-scope.md). */
@@ -107,12 +119,26 @@ function checkFound({ friendName, friend, listener, listenerName, route, path }:
   const matches = matchesFor(
     { name: friendName, domains, addresses },
     { bind, protocol, "accept-proxy": acceptProxy, friend: owner },
-    { mode: route.mode, otherwise: undefined },
+    { mode: protocol in WITHOUT_PEER ? "dedicated" : route.mode, otherwise: undefined }, // what is not possible is told
   )
   if (matches.length > 0) return
-  const byNames = protocol === "tls" || protocol === "smtp" || route.mode === "peer"
+  const byNames = route.mode === "peer" || !WITHOUT_NAMES.has(protocol)
   const own = `an address of ${friendName}'s own that ${listenerName} is bound to, or friend: ${friendName} on the listener`
   source.faultAtKey(path, `nothing on ${listenerName} leads to ${friendName}`, byNames ? `domains, or ${own}` : own)
+}
+
+/** Where nothing that a visitor says names a host before the connection is carried. */
+const WITHOUT_NAMES: ReadonlySet<Protocol> = new Set(["tcp", "http", "tunnel"])
+
+/** Who has an address or a port of his own is reached without the relay speaking SMTP, so nobody could say XCLIENT. */
+function checkXclient({ friendName, friend, listener, route, path }: Subject, source: Source): void {
+  if (route.proxy !== "xclient" || !listener.protocol || !listener.bind || !listener["accept-proxy"]) return
+  const bound = { bind: listener.bind, "accept-proxy": listener["accept-proxy"] }
+  const own = listener.friend === friendName || (friend.addresses ?? []).some((address) => reaches(bound, address))
+  if (listener.protocol === "smtp" && !own) return
+  const where = listener.protocol === "smtp" ? `where ${friendName} has an address or port of ${friendName}'s own` : ""
+  const wrong = `xclient is not possible ${where || `on ${listener.protocol}`}`
+  source.faultAt([...path, "proxy"], wrong, "v1 or v2; xclient is said where friends share a port for mail")
 }
 
 function checkOwner({ friendName, listener, listenerName, path }: Subject, source: Source): void {

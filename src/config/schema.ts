@@ -78,7 +78,9 @@ export const relaySchema = z
 export const listenerSchema = z
   .strictObject({
     bind: oneOrMore(socketAddressText, 'address and port, as in "0.0.0.0:25" or "[::]:25", or a list of them'),
-    protocol: z.enum(["smtp", "tls", "http", "tcp", "tunnel"]).meta({ description: "smtp, tls, http, tcp or tunnel" }),
+    protocol: z
+      .enum(["smtp", "imap", "managesieve", "xmpp", "tls", "http", "tcp", "tunnel"])
+      .meta({ description: "smtp, imap, managesieve, xmpp, tls, http, tcp or tunnel" }),
     "accept-proxy": z
       .array(leaf(cidr, "an address range", "an address or a range, as in 10.0.0.0/8"))
       .meta({ description: "the ranges of the load balancers whose PROXY header is read, as in [10.0.0.0/8]" })
@@ -103,8 +105,10 @@ export const routeSchema = z
       .meta({ description: "with to: box, the service there; else the listener's name" })
       .optional(),
     proxy: z
-      .enum(["none", "v1", "v2"])
-      .meta({ description: "dedicated: the PROXY header sent first: none, v1 or v2" })
+      .enum(["none", "v1", "v2", "xclient"])
+      .meta({
+        description: "dedicated: how the backend is told who the visitor is: none, v1 or v2 (PROXY), or xclient (smtp)",
+      })
       .optional(),
     otherwise: z
       .enum(["refuse", "peer"])

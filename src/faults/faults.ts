@@ -52,7 +52,7 @@ export const faults = {
   UNNAMED_SENDER: {
     blame: "peer",
     smtp: "421 4.7.0",
-    tell: "Your TLS names no host behind this address, and mail for those behind it is not read here; use their IPv6 address, or send SNI",
+    tell: "Your TLS names no host behind this address, and nothing for those behind it is read here: send SNI, use their IPv6 address, or ask their postmaster",
   },
   OTHER_PROTOCOL: { blame: "peer", smtp: "554 5.5.0", tell: "That is not the protocol spoken here" },
   PRELUDE_TOO_LONG: { blame: "peer", smtp: "421 4.7.0", tell: "Too much was said before TLS" },

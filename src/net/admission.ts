@@ -15,6 +15,8 @@ export type AdmissionFault = Extract<FaultCode, "TOO_MANY_FROM_SOURCE" | "TOO_MA
 
 /** A connection that was let in. Given back once; giving it back again changes nothing. */
 export interface Ticket {
+  /** It has become known for whom the connection is: it counts as the friend's too, or the friend has no room for it. */
+  assign(friend: string): AdmissionFault | undefined
   release(): void
 }
 
@@ -52,16 +54,24 @@ export class Admission {
 
   #enter(source: string | undefined, friend: string | undefined): Ticket {
     let inside = true
+    const assigned = new Set(friend === undefined ? [] : [friend])
     this.#all += 1
     this.#bySource.add(source, 1)
     this.#byFriend.add(friend, 1)
     return {
+      assign: (other) => {
+        if (!inside || assigned.has(other)) return undefined
+        if (this.#byFriend.of(other) >= this.#limits().connectionsPerFriendMax) return "TOO_MANY_FOR_FRIEND"
+        assigned.add(other)
+        this.#byFriend.add(other, 1)
+        return undefined
+      },
       release: () => {
         if (!inside) return
         inside = false
         this.#all -= 1
         this.#bySource.add(source, -1)
-        this.#byFriend.add(friend, -1)
+        for (const each of assigned) this.#byFriend.add(each, -1)
       },
     }
   }

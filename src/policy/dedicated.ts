@@ -122,6 +122,26 @@ function downgraded(facts: Facts, unchecked: Reason): Ground {
   return ground("by-attack", unchecked, MAIL_SOURCES, { against })
 }
 
+/**
+ * IMAP, ManageSieve and XMPP with STARTTLS: people log in there with programs of their own, which look at the certificate.
+ * Whether they go on without TLS is theirs to say (RFC 8314 §5.1 asks them not to), and no record tells them.
+ */
+export function dedicatedLogin(facts: Facts): Findings {
+  const hidden = ground("by-attack", "starttls-is-left-to-the-app", ["RFC 8314 §5.1", "RFC 2595 §2.1"], {
+    against: ["implicit-tls"],
+  })
+  const impersonate = tlsImpersonation(facts)
+  const read = impersonate.level === "yes" ? tlsReading(impersonate) : hidden
+  return findings({
+    read,
+    change: read,
+    impersonate: impersonate.level === "no" ? hidden : impersonate,
+    keep: keptOnlyIfRead(read),
+    metadata: SEES_METADATA,
+    "cut-off": CAN_CUT_OFF,
+  })
+}
+
 /** Plain HTTP at an own address or port: passed on untouched, and open to every eye on the way. */
 export function dedicatedHttp(): Findings {
   const open = ground("yes", "not-encrypted", ["RFC 9110 §17.1"], { against: ["implicit-tls"] })

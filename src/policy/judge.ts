@@ -4,11 +4,18 @@
  */
 import { unreachable } from "../faults/unreachable.ts"
 import type { Protocol, Route } from "../route/route.ts"
-import { dedicatedHttp, dedicatedMail, dedicatedTcp, dedicatedTls, type MailArrival } from "./dedicated.ts"
+import {
+  dedicatedHttp,
+  dedicatedLogin,
+  dedicatedMail,
+  dedicatedTcp,
+  dedicatedTls,
+  type MailArrival,
+} from "./dedicated.ts"
 import { direct } from "./direct.ts"
 import type { Facts } from "./facts.ts"
 import { peerMail, peerWeb } from "./peer.ts"
-import type { Findings, Mode, Verdict } from "./verdict.ts"
+import type { Findings, Mode, Reason, Verdict } from "./verdict.ts"
 import { WARNINGS, type WarningCode } from "./warnings.ts"
 
 /** The verdict for one route of the router's own table. */
@@ -36,6 +43,10 @@ function findingsFor(route: Route, facts: Facts): Findings {
   switch (route.protocol) {
     case "smtp":
       return dedicatedMail(facts, mailArrival(route))
+    case "imap":
+    case "managesieve":
+    case "xmpp":
+      return dedicatedLogin(facts)
     case "tls":
       return dedicatedTls(facts)
     case "http":
@@ -54,6 +65,12 @@ function mailArrival({ carry, matches }: Route): MailArrival {
   return carry.mode === "dedicated" && carry.otherwise === "peer" ? "named-or-peer" : "named-only"
 }
 
+const STRIPPED: ReadonlySet<Reason> = new Set([
+  "starttls-can-be-stripped",
+  "starttls-is-optional",
+  "starttls-is-left-to-the-app",
+])
+
 /** The warnings that a route's findings call for, lowest code first. */
 function warningsFor(protocol: Protocol, findings: Findings): readonly WarningCode[] {
   const { read, impersonate, keep } = findings
@@ -62,7 +79,7 @@ function warningsFor(protocol: Protocol, findings: Findings): readonly WarningCo
     WP102: protocol !== "smtp" && read.level === "yes",
     WP103: keep.because === "spooled-in-clear" || keep.because === "spooled-while-away",
     WP104: impersonate.because === "answers-for-the-name",
-    WP105: read.because === "starttls-can-be-stripped" || read.because === "starttls-is-optional",
+    WP105: STRIPPED.has(read.because),
     WP106: read.because === "carries-any-protocol",
     WP107: keep.because === "cached",
     WP108: impersonate.because === "operator-holds-the-name",

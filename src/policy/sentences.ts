@@ -88,7 +88,9 @@ const DEED: Readonly<Record<Power, (traffic: string, people: People) => string>>
 
 /** What passes, in the friend's words. A listener that has the name of a service is taken to carry it. */
 function trafficOf({ protocol, listener }: Verdict, { owner }: People): string {
-  if (protocol === "smtp") return `${owner}'s mail`
+  if (protocol === "smtp" || protocol === "imap") return `${owner}'s mail`
+  if (protocol === "managesieve") return `${owner}'s mail filters`
+  if (protocol === "xmpp") return `${owner}'s chat`
   if (protocol === "http" || /^(web|https)\b/.test(listener)) return `${owner}'s web traffic`
   if (/^(smtps|submissions?|imaps?|pop3s)\b/.test(listener)) return `${owner}'s mail`
   return `what passes at ${owner}'s ${listener}`
@@ -100,7 +102,7 @@ const REASON_WORDS: Readonly<Record<Reason, Words>> = {
   "tls-ends-at-the-box": ({ owner }) => `TLS ends at ${owner}'s box`,
   "relay-is-an-end": ({ operator }) => `the connection ends at ${operator}'s relay, which makes another to the box`,
   "unnamed-senders-end-at-the-relay": ({ operator }) =>
-    `senders whose TLS names nobody, or who use none, hand their mail to ${operator}'s relay itself (otherwise: peer)`,
+    `senders whose TLS names nobody, who use none, or who come while the box is away hand their mail to ${operator}'s relay itself (otherwise: peer)`,
   "not-encrypted": () => "nothing encrypts it",
   "carries-any-protocol": () =>
     "an own port carries any protocol, and the relay does not know whether this one encrypts",
@@ -115,6 +117,8 @@ const REASON_WORDS: Readonly<Record<Reason, Words>> = {
     `${operator} could hide STARTTLS, and a sender who insists on nothing then sends in the clear`,
   "starttls-is-optional": ({ operator }) =>
     `mail from senders without TLS passes in the clear, and ${operator} could hide STARTTLS from the others`,
+  "starttls-is-left-to-the-app": ({ operator, owner }) =>
+    `${operator} could hide STARTTLS, and a program of ${owner}'s that does not insist on it sends its password in the clear`,
   "senders-check-no-certificate": () =>
     "most mail senders take any certificate unless DANE or MTA-STS tells them which",
   "some-senders-check-nothing": () => "not every mail sender looks at what DANE and MTA-STS demand",

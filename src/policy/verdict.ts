@@ -31,7 +31,7 @@ export type Finding = {
 export const REASONS = [
   "tls-ends-at-the-box",
   "relay-is-an-end",
-  "unnamed-senders-end-at-the-relay", // `otherwise: peer`: senders whose TLS names nobody, or who use none
+  "unnamed-senders-end-at-the-relay", // `otherwise: peer`: senders whose TLS names nobody, who use none, or who find the box away
   "not-encrypted",
   "carries-any-protocol", // own port or address: what the friend's protocol protects is not known
   "answers-for-the-name", // a CA that validates over the network would certify the relay's own key
@@ -40,6 +40,7 @@ export const REASONS = [
   "operator-holds-the-tls-key",
   "starttls-can-be-stripped",
   "starttls-is-optional", // own address or port: it can be stripped, and mail may come without it anyway
+  "starttls-is-left-to-the-app", // IMAP, ManageSieve, XMPP: the friend's own programs log in there
   "senders-check-no-certificate",
   "some-senders-check-nothing", // DANE or MTA-STS is published, and not every sender looks
   "spooled-in-clear",

@@ -78,8 +78,12 @@ function take(socket: Socket, connection: HandedOver, now: Now, peers: Peers & {
   }
   switch (protocol) {
     case "smtp":
-      if (route === undefined && now.standing.table.hasStartTls(listener)) return prelude.accept(socket, connection)
-      return mail.accept(socket, connection)
+      if (route !== undefined || !now.standing.table.hasStartTls(listener)) return mail.accept(socket, connection)
+      return prelude.accept(socket, connection, protocol)
+    case "imap":
+    case "managesieve":
+    case "xmpp":
+      return prelude.accept(socket, connection, protocol)
     case "http":
       return web.accept(socket, { ...connection, tls: false })
     case "tunnel":

@@ -1,7 +1,9 @@
 /** What a visitor is told, in its own protocol, when its connection leads nowhere. */
+import { randomUUID } from "node:crypto"
 import { STATUS_CODES } from "node:http"
 import { kindOf, type FaultCode } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
+import { STARTTLS_PROTOCOLS } from "../prelude/preludes.ts"
 import type { Protocol } from "../route/route.ts"
 import { alertRecord } from "../sni/alert.ts"
 
@@ -15,6 +17,10 @@ export function lastWords(protocol: Protocol, code: FaultCode): Uint8Array {
       return alert ? alertRecord(alert) : NOTHING
     case "smtp":
       return smtp ? Buffer.from(`${smtp} ${tell}\r\n`) : NOTHING // RFC 5321 §3.1: instead of the greeting
+    case "imap":
+    case "managesieve":
+    case "xmpp":
+      return Buffer.from(STARTTLS_PROTOCOLS[protocol].farewell(code, randomUUID()))
     case "http":
       return http ? httpAnswer(http, `${tell}\n`) : NOTHING
     case "tcp":

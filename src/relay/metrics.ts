@@ -5,11 +5,13 @@ import type { ValidationWatch } from "../dns/validation.ts"
 import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
 import type { MailAccounts } from "./mail-accounts.ts"
+import type { PreludeAccounts } from "./prelude-accounts.ts"
 import type { Metric } from "./metrics-text.ts"
 
 export type Measured = {
   readonly accounts: Accounts
   readonly mailAccounts: MailAccounts
+  readonly preludes: PreludeAccounts
   readonly spool: Spool
   readonly validation: Pick<ValidationWatch, "known">
   readonly friends: readonly string[]
@@ -17,9 +19,10 @@ export type Measured = {
 }
 
 export async function metricsOf(measured: Measured): Promise<readonly Metric[]> {
-  const { accounts, mailAccounts, spool, friends, now } = measured
+  const { accounts, mailAccounts, preludes, spool, friends, now } = measured
   return [
     ...connectionMetrics(accounts),
+    ...preludeMetrics(preludes),
     ...daneMetrics(measured.validation),
     ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
     {
@@ -39,6 +42,24 @@ function daneMetrics({ known }: Measured["validation"]): readonly Metric[] {
       help: "1 if the resolver validates, so that DANE is done towards hosts that publish it; 0 and why if not.",
       type: "gauge",
       samples: known ? [{ labels: { because }, value: known.kind === "on" ? 1 : 0 }] : [],
+    },
+  ]
+}
+
+function preludeMetrics(preludes: PreludeAccounts): readonly Metric[] {
+  const { connections, mails } = preludes.all()
+  return [
+    {
+      name: "waypost_preludes_total",
+      help: "Connections to ports shared by STARTTLS: how the sender named the friend, and what became of it.",
+      type: "counter",
+      samples: connections.map((account) => ({ labels: account.labels, value: account.connections })),
+    },
+    {
+      name: "waypost_otherwise_mails_total",
+      help: "Mails that ended at the relay (otherwise: peer) because their sender could not be carried, by why.",
+      type: "counter",
+      samples: mails.map((account) => ({ labels: account.labels, value: account.mails })),
     },
   ]
 }

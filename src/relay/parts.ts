@@ -20,7 +20,9 @@ import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
 import { metricsOf, type Measured } from "./metrics.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
-import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
+import { PreludeAccounts } from "./prelude-accounts.ts"
+import { preludePart } from "./prelude-part.ts"
+import type { HomeOffers } from "./home-offers.ts"
 import { MailAccounts } from "./mail-accounts.ts"
 import { mailDns, type MailDns } from "./mail-dns.ts"
 import { mailQueue } from "./mail-queue.ts"
@@ -30,6 +32,7 @@ export type Parts = Doors & {
   readonly mail: MailServer
   readonly web: WebProxy
   readonly attached: Attached
+  readonly offers: HomeOffers
   readonly admin: Bound | undefined
 }
 
@@ -43,23 +46,28 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const spool = closing.adopt(await openSpool(relay.state, options), (opened) => opened.close())
   const accounts = new Accounts()
   const mailAccounts = new MailAccounts()
+  const preludes = new PreludeAccounts()
   const dns = await mailDns(relay.resolver, outside)
   closing.defer(() => dns.validation.close())
-  const admin = await adminIfAsked(now, outside, { accounts, mailAccounts, spool, validation: dns.validation }, closing)
+  const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation }
+  const admin = await adminIfAsked(now, outside, about, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
   const reach = reacher(attached)
   const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
-  const { delivery, mail, cutThrough } = mailParts(now, outside, { spool, journal, tls, reach, mailAccounts, dns })
+  const needs = { spool, journal, tls, reach, mailAccounts, preludes, dns }
+  const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
   closing.use(await openControl(relay.state, mailQueue({ spool, delivery, ...outside }), outside.log))
   const web = webPart(now, outside, reach)
-  const boxes = boxesPart(now, outside, { tls, attached, delivery, cutThrough })
-  const prelude = preludePart(now, outside, { mail, reach })
+  const { prelude, offers } = preludePart(now, outside, { mail, reach, tls, accounts: preludes })
+  closing.adopt(offers, (all) => all.stop())
+  const boxes = boxesPart(now, outside, { tls, attached, delivery, cutThrough, offers })
   return {
     delivery,
     mail,
     web,
     attached,
+    offers,
     admin,
     ...doors(now, outside, { mail, web, boxes, prelude, accounts }, closing),
   }
@@ -91,12 +99,13 @@ type MailNeeds = {
   readonly reach: Reach
   readonly mailAccounts: MailAccounts
   readonly dns: MailDns
+  readonly preludes: PreludeAccounts
 }
 
 function mailParts(
   now: Now,
   { clock, log }: Outside,
-  { spool, journal, tls, reach, mailAccounts, dns }: MailNeeds,
+  { spool, journal, tls, reach, mailAccounts, preludes, dns }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> & { readonly cutThrough: CutThrough } {
   const {
     relay: { name },
@@ -133,7 +142,10 @@ function mailParts(
     limits,
     clock,
     log,
-    kept: () => delivery.nudge(),
+    kept: (friend, _id, { listener, unnamed }) => {
+      if (unnamed) preludes.kept(listener, friend, unnamed)
+      delivery.nudge()
+    },
     cutThrough,
   })
   return { delivery, mail, cutThrough }
@@ -156,9 +168,13 @@ function webPart(now: Now, { clock, log }: Outside, reach: Reach): WebProxy {
   })
 }
 
-type BoxNeeds = { tls: Pem; attached: Attached; delivery: MailDelivery; cutThrough: CutThrough }
+type BoxNeeds = { tls: Pem; attached: Attached; delivery: MailDelivery; cutThrough: CutThrough; offers: HomeOffers }
 
-function boxesPart(now: Now, { clock, log }: Outside, { tls, attached, delivery, cutThrough }: BoxNeeds): Boxes {
+function boxesPart(
+  now: Now,
+  { clock, log }: Outside,
+  { tls, attached, delivery, cutThrough, offers }: BoxNeeds,
+): Boxes {
   return boxes({
     stateFolder: now.standing.config.relay.state,
     tls,
@@ -166,28 +182,10 @@ function boxesPart(now: Now, { clock, log }: Outside, { tls, attached, delivery,
     shown: (friend) => now.standing.shownTo(friend),
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
     came: (friend) => {
+      offers.cameBack(friend)
       cutThrough.forgive(friend)
       wake(delivery, friend, log)
     },
-    clock,
-    log,
-  })
-}
-
-function preludePart(
-  now: Now,
-  { clock, log }: Outside,
-  { mail, reach }: { mail: MailServer; reach: Reach },
-): PreludeDoor {
-  const limits = () => now.standing.config.limits
-  return preludeDoor({
-    name: now.standing.config.relay.name,
-    routeFor: (listener, serverName) => now.standing.table.byStartTlsSni(listener, serverName),
-    otherwise: (listener) => now.standing.otherwise(listener),
-    dial: (route, visitor) => reach.route(route, limits().connectDeadlineMs, visitor),
-    becomeEnd: (socket, visitor, begun) => mail.accept(socket, { ...visitor, ...begun }),
-    deadlineMs: () => limits().helloDeadlineMs + limits().connectDeadlineMs,
-    idleDeadlineMs: () => limits().idleDeadlineMs,
     clock,
     log,
   })

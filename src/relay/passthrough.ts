@@ -14,7 +14,14 @@ import type { Admission, Ticket } from "../net/admission.ts"
 import type { Arrival, Decide, Decision, Ended, EndedHow } from "../net/engine.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
 import type { Resolved } from "../net/resolved.ts"
-import { routeName, type ListenerName, type Protocol, type Route } from "../route/route.ts"
+import {
+  routeName,
+  type FriendName,
+  type ListenerName,
+  type Protocol,
+  type Route,
+  type ToldBy,
+} from "../route/route.ts"
 import type { RouteTable } from "../route/table.ts"
 import { readClientHello, type ClientHello } from "../sni/client-hello.ts"
 import { beginsAsCarrier } from "../tunnel/carrier.ts"
@@ -52,6 +59,8 @@ export type HandedOver = {
   readonly route: Route | undefined
   /** Where the route was found by it; still to be read from the socket. */
   readonly hello: ClientHello | undefined
+  /** Counts it as a friend's too, once the protocol has said whose it is; or says why the friend has no room for it. */
+  readonly belongsTo: (friend: FriendName) => FaultCode | undefined
 }
 
 export type Passthrough = {
@@ -129,6 +138,9 @@ function find(
     case "tunnel":
       return findCarrier(received, greeted) ?? { kind: "tunnel" }
     case "smtp":
+    case "imap":
+    case "managesieve":
+    case "xmpp":
     case "http":
       return { kind: "shared" }
     case "tcp":
@@ -202,6 +214,9 @@ function addressesOf(
 /** Ready before it is needed, which is for every connection. */
 const CONNECT_FAILURE: Readonly<Record<Protocol, Uint8Array>> = {
   smtp: lastWords("smtp", "BACKEND_REFUSES"),
+  imap: lastWords("imap", "BACKEND_REFUSES"),
+  managesieve: lastWords("managesieve", "BACKEND_REFUSES"),
+  xmpp: lastWords("xmpp", "BACKEND_REFUSES"),
   tls: lastWords("tls", "BACKEND_REFUSES"),
   http: lastWords("http", "BACKEND_REFUSES"),
   tcp: lastWords("tcp", "BACKEND_REFUSES"),
@@ -223,7 +238,7 @@ function handOver(
     const ticket = admission.admit(source, route?.friend)
     if (typeof ticket === "string") return void socket.destroy() // the last place was given away in between
     socket.once("close", () => ticket.release())
-    take(socket, connection)
+    take(socket, { ...connection, belongsTo: (friend) => ticket.assign(friend) })
   }
   return { do: "adopt", skipBytes: headerBytes, adopted }
 }
@@ -234,12 +249,8 @@ function refuse({ listener, remote }: Caller, code: FaultCode, detail: string, l
   return bytes.length > 0 ? { do: "answer", bytes, why: code } : { do: "reset", why: code }
 }
 
-function proxyOut(
-  version: "none" | "v1" | "v2",
-  { remote, local }: Caller,
-  hello: ClientHello | undefined,
-): Uint8Array {
-  if (version === "none") return NOTHING
+function proxyOut(version: ToldBy, { remote, local }: Caller, hello: ClientHello | undefined): Uint8Array {
+  if (version === "none" || version === "xclient") return NOTHING // which the configuration has only where SMTP is spoken
   // Which of several offers the ends will agree on is theirs to say; of a single one it is certain.
   const alpn = hello?.alpn.length === 1 ? hello.alpn[0] : undefined
   return writeProxyHeader(version, { remote, local, serverName: hello?.serverName, alpn })

@@ -1,12 +1,13 @@
 /**
  * One port for many friends whose protocol begins in the clear: plays the server's part until STARTTLS, finds the route
- * by the name in the ClientHello, plays the visitor's part towards the friend's server, and splices from the
- * ClientHello's first byte. The machines in src/prelude say what to do; this shell owns the sockets and one deadline.
+ * by the name in the ClientHello, has the friend's server brought to the same point, and splices from the ClientHello's
+ * first byte. The machines in src/prelude say what to do; this shell owns the visitor's socket and its deadline.
  *
  * Once STARTTLS was answered nothing can be said in the clear any more, and an alert would make an opportunistic sender
  * come back without TLS. So whoever cannot be carried is told why inside TLS that the relay itself ends, before any
- * envelope; the friend's rule may let the relay take the mail there (`otherwise: peer`).
+ * envelope or password; the friend's rule may let the relay take the mail there (`otherwise: peer`).
  */
+import { randomUUID } from "node:crypto"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { Clock } from "../clock/clock.ts"
@@ -14,15 +15,22 @@ import { FaultError, kindOf, type FaultCode } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText } from "../names/endpoint.ts"
 import type { Hostname } from "../names/hostname.ts"
-import { writeProxyHeader } from "../net/proxy-header/write.ts"
 import { splice } from "../net/splice.ts"
-import type { Prelude, Wishes } from "../prelude/prelude.ts"
-import { STARTTLS_PROTOCOLS } from "../prelude/preludes.ts"
-import { routeName, type ListenerName, type Otherwise, type Route } from "../route/route.ts"
+import type { Wishes } from "../prelude/prelude.ts"
+import { STARTTLS_PROTOCOLS, type VisitorSide } from "../prelude/preludes.ts"
+import {
+  routeName,
+  type ListenerName,
+  type Otherwise,
+  type Route,
+  type StartTls,
+  type Unnamed,
+} from "../route/route.ts"
 import type { Arrival } from "../smtp/intake/arrival.ts"
 import { alertRecord } from "../sni/alert.ts"
 import { readClientHello, type ClientHello } from "../sni/client-hello.ts"
 import type { HandedOver } from "./passthrough.ts"
+import type { PreludeAccounts } from "./prelude-accounts.ts"
 
 export type PreludeDoorOptions = {
   /** The relay's own name. */
@@ -30,24 +38,52 @@ export type PreludeDoorOptions = {
   readonly routeFor: (listener: ListenerName, serverName: Hostname) => Route | undefined
   /** What becomes of senders that name nobody: `peer` where one friend of this listener allows it. */
   readonly otherwise: (listener: ListenerName) => Otherwise
-  readonly dial: (route: Route, visitor: HandedOver) => Promise<Duplex>
-  /** Takes over as the end; the socket's next bytes are what the sender says next. */
+  /** EHLO keywords to offer besides STARTTLS. */
+  readonly offers: (listener: ListenerName) => readonly string[]
+  /** Why nobody behind this listener can be reached; told instead of the greeting. `undefined`: somebody can, or it is not known. */
+  readonly nobodyHome: (listener: ListenerName) => FaultCode | undefined
+  /** The friend's server, brought to where the ClientHello comes next. Rejects with a FaultError. */
+  readonly meet: (meeting: Meeting) => Promise<Duplex>
+  /** Takes over as the end, in SMTP; the socket's next bytes are what the sender says next. */
   readonly becomeEnd: (socket: Socket, visitor: HandedOver, begun: Begun) => void
-  /** From accept until the friend's server has the ClientHello. */
+  /** Says the text inside TLS that the relay ends, and closes; the socket's next bytes are a ClientHello. */
+  readonly turnAway: (socket: Socket, text: string) => void
+  /** From accept until the ClientHello is there. */
   readonly deadlineMs: () => number
   readonly idleDeadlineMs: () => number
+  readonly accounts: PreludeAccounts
   readonly clock: Clock
   readonly log: Log
 }
 
-/** How far the dialogue had come, and what to say instead of going on with it. */
-export type Begun = Pick<Arrival, "after" | "refusal">
+/** Who is to be led to whom. */
+export type Meeting = {
+  readonly protocol: StartTls
+  readonly route: Route
+  readonly visitor: HandedOver
+  readonly hello: ClientHello & { readonly serverName: Hostname }
+  /** As the visitor introduced itself before TLS, where its protocol has that. */
+  readonly introduced: string | undefined
+}
 
-export type PreludeDoor = { accept(socket: Socket, visitor: HandedOver): void }
+/** How far the dialogue had come, why it ends here, and what to say instead of going on with it. */
+export type Begun = Pick<Arrival, "after" | "refusal" | "unnamed">
+
+export type PreludeDoor = { accept(socket: Socket, visitor: HandedOver, protocol: StartTls): void }
 
 export function preludeDoor(options: PreludeDoorOptions): PreludeDoor {
-  return { accept: (socket, visitor) => new PreludeVisit(socket, visitor, options).begin() }
+  return {
+    accept: (socket, visitor, protocol) => {
+      const away = options.nobodyHome(visitor.listener)
+      if (away === undefined) return new PreludeVisit(socket, { visitor, protocol }, options).begin()
+      options.accounts.count(visitor.listener, undefined, "not-heard", "refused")
+      socket.on("error", () => {}) // whoever was refused may go as they like
+      socket.end(STARTTLS_PROTOCOLS[protocol].farewell(away, randomUUID()))
+    },
+  }
 }
+
+type Came = { readonly visitor: HandedOver; readonly protocol: StartTls }
 
 /** Who is being listened to. */
 type State =
@@ -58,19 +94,21 @@ type State =
 
 class PreludeVisit {
   readonly #socket: Socket
-  readonly #visitor: HandedOver
+  readonly #came: Came
   readonly #options: PreludeDoorOptions
-  readonly #part: ReturnType<typeof STARTTLS_PROTOCOLS.smtp.towardsVisitor>
+  readonly #part: VisitorSide
   readonly #forgetDeadline: () => void
   #state: State = { at: "prelude" }
 
-  constructor(socket: Socket, visitor: HandedOver, options: PreludeDoorOptions) {
-    const { name, otherwise, clock, deadlineMs } = options
+  constructor(socket: Socket, came: Came, options: PreludeDoorOptions) {
+    const { name, otherwise, offers, clock, deadlineMs } = options
+    const { listener } = came.visitor
     this.#socket = socket
-    this.#visitor = visitor
+    this.#came = came
     this.#options = options
-    const withoutTls = otherwise(visitor.listener) === "peer" ? "hand-over" : "refuse"
-    this.#part = STARTTLS_PROTOCOLS.smtp.towardsVisitor({ name, offers: [], withoutTls, streamId: "" })
+    const withoutTls = otherwise(listener) === "peer" ? "hand-over" : "refuse"
+    const settings = { name, offers: offers(listener), withoutTls, streamId: randomUUID() } as const
+    this.#part = STARTTLS_PROTOCOLS[came.protocol].towardsVisitor(settings)
     this.#forgetDeadline = clock.after(deadlineMs(), () => this.#tooLate())
   }
 
@@ -90,6 +128,7 @@ class PreludeVisit {
 
   readonly #gone = (): void => {
     if (this.#state.at === "home") this.#state.home?.destroy()
+    else this.#countLeft()
     this.#finish()
     this.#socket.destroy()
   }
@@ -104,9 +143,11 @@ class PreludeVisit {
           this.#state = { at: "hello", received: new Uint8Array() }
           break
         case "hand-over":
-          this.#becomeEnd(wish.replay, { after: "EHLO" })
+          this.#options.accounts.count(this.#listener, undefined, "without-tls", "peer")
+          this.#becomeEnd(wish.replay, { after: "EHLO", unnamed: "without-tls" })
           break
         case "close":
+          this.#countLeft()
           this.#finish()
           if (wish.why) this.#tell("refused", wish.why.code, wish.why.detail)
           this.#socket.end()
@@ -122,63 +163,69 @@ class PreludeVisit {
   }
 
   #refuseHello(code: FaultCode, detail: string): void {
+    this.#countLeft()
     this.#finish()
     this.#tell("refused", code, detail)
     const { alert } = kindOf(code)
     this.#socket.end(alert ? alertRecord(alert) : "")
   }
 
-  #route({ serverName }: ClientHello, received: Uint8Array): void {
-    const { routeFor, otherwise } = this.#options
-    const route = serverName && routeFor(this.#visitor.listener, serverName)
-    if (route) return void this.#carry(route, serverName, received)
-    const code = serverName ? "NAME_UNKNOWN" : "NAME_MISSING"
-    this.#tell("unnamed sender", code, serverName ?? "no name")
-    const refusal = otherwise(this.#visitor.listener) === "peer" ? undefined : "UNNAMED_SENDER"
-    this.#becomeEnd(received, { after: "STARTTLS", refusal })
+  #route(hello: ClientHello, received: Uint8Array): void {
+    const serverName = hello.serverName ?? this.#part.asked()
+    const route = serverName && this.#options.routeFor(this.#listener, serverName)
+    if (route) return void this.#carry(route, { ...hello, serverName }, received)
+    const peer = this.#options.otherwise(this.#listener) === "peer"
+    const unnamed: Unnamed = serverName ? "unknown-name" : "without-name"
+    this.#options.accounts.count(this.#listener, undefined, unnamed, peer ? "peer" : "refused")
+    this.#tell("unnamed sender", serverName ? "NAME_UNKNOWN" : "NAME_MISSING", serverName ?? "no name")
+    this.#leaveAfterStartTls(received, peer ? { unnamed } : { refusal: "UNNAMED_SENDER" })
   }
 
-  async #carry(route: Route, serverName: Hostname, received: Uint8Array): Promise<void> {
+  async #carry(route: Route, hello: Meeting["hello"], received: Uint8Array): Promise<void> {
+    this.#forgetDeadline() // the friend's server has its own
     this.#socket.pause()
     this.#socket.off("data", this.#heard)
     this.#state = { at: "home", home: undefined }
     try {
-      const home = await this.#options.dial(route, this.#visitor)
+      const tooMany = this.#came.visitor.belongsTo(route.friend)
+      if (tooMany) throw new FaultError({ code: tooMany, detail: routeName(route) })
+      const home = await this.#options.meet({ ...this.#came, route, hello, introduced: this.#part.introduced() })
       if (this.#isOver()) return void home.destroy()
-      this.#state = { at: "home", home }
-      const { remote, local } = this.#visitor
-      if (route.carry.mode === "dedicated" && route.carry.proxy !== "none") {
-        home.write(writeProxyHeader(route.carry.proxy, { remote, local, serverName }))
-      }
-      const part = STARTTLS_PROTOCOLS.smtp.towardsHome({
-        introduced: this.#part.introduced(),
-        serverName,
-        xclient: undefined,
-      })
-      await playTo(home, part)
-      if (this.#isOver()) return
+      this.#options.accounts.count(this.#listener, route.friend, "named", "carried")
       this.#finish()
       home.write(received) // as the sender wrote it: the TLS that begins here ends at home
       this.#tell("spliced", undefined, routeName(route))
       await splice(this.#socket, home, { idleDeadlineMs: this.#options.idleDeadlineMs() })
     } catch (error) {
-      if (this.#isOver()) return
-      const { code, detail } =
-        error instanceof FaultError ? error.fault : { code: "HOME_AWAY" as const, detail: String(error) }
-      this.#tell("refused", code, detail)
-      this.#becomeEnd(received, {
-        after: "STARTTLS",
-        refusal: kindOf(code).smtp?.startsWith("4") ? code : "HOME_AWAY",
-      })
+      if (!this.#isOver()) this.#notCarried(route, received, error)
     }
   }
 
-  /** The relay is the end from here on: the bytes go back into the socket, and somebody else reads them. */
+  #notCarried({ friend, carry }: Route, received: Uint8Array, error: unknown): void {
+    const { code, detail } =
+      error instanceof FaultError ? error.fault : { code: "HOME_AWAY" as const, detail: String(error) }
+    this.#tell("refused", code, detail)
+    const peer = carry.mode === "dedicated" && carry.otherwise === "peer" && IS_AWAY.has(code)
+    this.#options.accounts.count(this.#listener, friend, "home-away", peer ? "peer" : "refused")
+    this.#leaveAfterStartTls(received, peer ? { unnamed: "home-away" } : { refusal: code })
+  }
+
+  /** The relay is the end of the TLS that begins here: to take mail, or only to say why it does not. */
+  #leaveAfterStartTls(received: Uint8Array, begun: Pick<Begun, "refusal" | "unnamed">): void {
+    if (this.#came.protocol === "smtp") return this.#becomeEnd(received, { after: "STARTTLS", ...begun })
+    this.#finish()
+    this.#socket.pause()
+    this.#socket.unshift(received)
+    const { farewell } = STARTTLS_PROTOCOLS[this.#came.protocol]
+    this.#options.turnAway(this.#socket, farewell(begun.refusal ?? "UNNAMED_SENDER", randomUUID()))
+  }
+
+  /** The bytes go back into the socket, and somebody else reads them. */
   #becomeEnd(unread: Uint8Array, begun: Begun): void {
     this.#finish()
     this.#socket.pause()
     if (unread.length > 0) this.#socket.unshift(unread)
-    this.#options.becomeEnd(this.#socket, this.#visitor, begun)
+    this.#options.becomeEnd(this.#socket, this.#came.visitor, begun)
   }
 
   #tooLate(): void {
@@ -186,6 +233,12 @@ class PreludeVisit {
       return this.#obey(this.#part.prelude.end("HELLO_LATE", "the prelude took too long"))
     this.#tell("refused", "HELLO_LATE", `at ${this.#state.at}`)
     this.#gone()
+  }
+
+  /** Who went away before it was known whom they meant; a mail without TLS may have been refused. */
+  #countLeft(): void {
+    const sender = this.#part.wasToldToUseTls() ? "without-tls" : "not-heard"
+    this.#options.accounts.count(this.#listener, undefined, sender, sender === "without-tls" ? "refused" : "left")
   }
 
   #finish(): void {
@@ -199,34 +252,21 @@ class PreludeVisit {
     return this.#state.at === "over"
   }
 
+  get #listener(): ListenerName {
+    return this.#came.visitor.listener
+  }
+
   #tell(event: string, code: FaultCode | undefined, detail: string): void {
-    const { listener, remote } = this.#visitor
+    const { listener, remote } = this.#came.visitor
     this.#options.log.info(event, { listener, remote: endpointText(remote), code, detail })
   }
 }
 
-/** Plays the visitor's part until TLS may begin. Rejects with a `FaultError` of the machine, or when the server hangs up. */
-function playTo(home: Duplex, part: Prelude): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (settle: () => void) => {
-      home.off("data", heard).off("close", hungUp).off("end", hungUp).off("error", hungUp)
-      home.pause()
-      settle()
-    }
-    const hungUp = () => done(() => reject(new FaultError({ code: "HOME_AWAY", detail: "it hung up before TLS" })))
-    const obey = (wishes: Wishes) => {
-      for (const wish of wishes) {
-        if (wish.do === "say") home.write(wish.text)
-        else if (wish.do === "begin-tls") done(resolve)
-        else if (wish.do === "close") {
-          const why = wish.why ?? { code: "HOME_AWAY" as const, detail: "it took its leave" }
-          done(() => reject(new FaultError(why)))
-          home.destroy()
-        }
-      }
-    }
-    const heard = (bytes: Buffer) => obey(part.received(bytes))
-    home.on("data", heard).on("close", hungUp).on("end", hungUp).on("error", hungUp)
-    obey(part.begin())
-  })
-}
+/** The friend's server cannot be reached at all, which is what a backup is for; of what it says itself the friend must know. */
+const IS_AWAY: ReadonlySet<FaultCode> = new Set([
+  "BACKEND_REFUSES",
+  "BACKEND_SILENT",
+  "BACKEND_UNKNOWN",
+  "BOX_AWAY",
+  "HOME_AWAY",
+])

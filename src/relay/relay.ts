@@ -44,6 +44,7 @@ export async function startRelay(config: Config, { clock, log, engine }: RelayOp
   const parts = await openParts(now, { clock, log, engine }, undo)
   await parts.resolved.follow(backendsOf(config))
   await parts.listeners.change(config.listeners)
+  parts.offers.follow(now.standing.sharedMailRoutes)
   parts.delivery.start()
   const relay = new RunningRelay(now, parts, { clock, log, closing: undo.move() })
   relay.tell()
@@ -96,6 +97,7 @@ class RunningRelay implements Relay {
       throw error
     }
     await this.#parts.resolved.follow(backendsOf(config))
+    this.#parts.offers.follow(after.sharedMailRoutes)
     for (const setting of restartNeededFor(before.config, config)) {
       this.#running.log.warn("needs a restart to change", { setting })
     }

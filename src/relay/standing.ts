@@ -39,6 +39,13 @@ export class Standing {
     return this.table.routes.some(takesMail) ? "peer" : "refuse"
   }
 
+  /** Whose mail servers share a port, told apart by the name behind STARTTLS. */
+  get sharedMailRoutes(): readonly Route[] {
+    const shares = ({ protocol, matches }: Route) =>
+      protocol === "smtp" && matches.some(({ by }) => by === "starttls-sni")
+    return this.table.routes.filter(shares)
+  }
+
   /** What a friend's box is shown when it attaches (docs/tunnel-protocol.md §2). */
   shownTo(friend: FriendName): object {
     const domains = this.config.friends.find(({ name }) => name === friend)?.domains.map(patternText) ?? []

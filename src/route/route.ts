@@ -23,7 +23,10 @@ export type Route = {
 }
 
 /** `tls`: TLS from the first byte. `tcp`: anything, found by address or port alone. `tunnel`: boxes attach here. */
-export type Protocol = "smtp" | "tls" | "http" | "tcp" | "tunnel"
+export type Protocol = StartTls | "tls" | "http" | "tcp" | "tunnel"
+
+/** Protocols that begin in the clear and come to TLS by asking for it. */
+export type StartTls = "smtp" | "imap" | "managesieve" | "xmpp"
 
 export type Match =
   | { readonly by: "address"; readonly addresses: readonly IpAddress[] }
@@ -35,7 +38,7 @@ export type Match =
 
 /** How a route carries. `dedicated`: bytes pass end to end. `peer`: the relay itself is an end. */
 export type Carry =
-  | { readonly mode: "dedicated"; readonly proxy: ProxyOut; readonly otherwise: Otherwise }
+  | { readonly mode: "dedicated"; readonly proxy: ToldBy; readonly otherwise: Otherwise }
   | {
       readonly mode: "peer"
       readonly as: "mail"
@@ -49,8 +52,14 @@ export type Carry =
 /** The PROXY header that the backend is sent before anything else. */
 export type ProxyOut = "none" | "v1" | "v2"
 
+/** How the backend learns who the visitor is. `xclient`: by that SMTP command, before STARTTLS. */
+export type ToldBy = ProxyOut | "xclient"
+
 /** Mail senders that cannot be routed end to end (no STARTTLS, no usable name). */
 export type Otherwise = "refuse" | "peer"
+
+/** Why a sender ends at the relay by `otherwise`. `home-away`: it named a friend whose server could not be reached. */
+export type Unnamed = "without-tls" | "without-name" | "unknown-name" | "home-away"
 
 /** Who may be written to at the friend's domains. `postmaster` and `abuse` are always accepted (RFC 5321 §4.5.1, RFC 2142). */
 export type Recipients =

@@ -57,7 +57,10 @@ async function carry(visitor: Socket, { protocol, homes, xclient = false }: Home
     remote: end(visitor.remoteAddress, visitor.remotePort),
     local: end(visitor.localAddress, visitor.localPort),
   }
-  await play(home, towardsHome({ introduced: side.introduced(), serverName, xclient: xclient ? ends : undefined }))
+  await play(
+    home,
+    towardsHome({ introduced: side.introduced(), serverName, xclient: xclient ? ends : undefined }).prelude,
+  )
   home.write(hello)
   visitor.pipe(home).pipe(visitor)
 }

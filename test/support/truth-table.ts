@@ -35,7 +35,8 @@ export function peerWeb(cache: boolean): Carry {
 
 /** One route of Alice's to her box. */
 export function route(protocol: Protocol, match: Match, carry: Carry): Route {
-  const listener = { smtp: "smtp", tls: "https", http: "http", tcp: "ssh", tunnel: "tunnel" }[protocol]
+  const names = { tls: "https", tcp: "ssh" } as const
+  const listener = protocol === "tls" || protocol === "tcp" ? names[protocol] : protocol
   return { friend: "alice", listener, protocol, matches: [match], carry, to: { kind: "box", service: listener } }
 }
 
@@ -90,6 +91,17 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
     "dedicated mail by STARTTLS SNI, otherwise: peer",
     "11-one-port-25",
     route("smtp", STARTTLS_SNI, dedicated("peer")),
+  ),
+  row(
+    "dedicated IMAP, ManageSieve, XMPP with STARTTLS",
+    "14-mailbox-by-starttls",
+    route("imap", STARTTLS_SNI, dedicated()),
+  ),
+  row(
+    "… with CAA bound to the friend's account, zone signed at home",
+    "14-mailbox-by-starttls",
+    route("imap", STARTTLS_SNI, dedicated()),
+    { caaAccountAndMethod: true, zoneSignedAtHome: true },
   ),
   row(
     "dedicated, any protocol on an own port or address",

@@ -20,11 +20,11 @@ export class ImapServerPart implements Script<string> {
   }
 
   heard(line: string): Wishes {
-    return sentAway(line, farewell) ?? obey(line)
+    return sentAway(line, imapFarewell) ?? obey(line)
   }
 
   farewell(code: FaultCode): string {
-    return farewell(code)
+    return imapFarewell(code)
   }
 }
 
@@ -62,6 +62,7 @@ function obey(line: string): Wishes {
 
 const HAVE_NO_ARGUMENT = new Set(["CAPABILITY", "NOOP", "LOGOUT", "STARTTLS"])
 
-function farewell(code: FaultCode): string {
+/** Said instead of the greeting or at any time after it. */
+export function imapFarewell(code: FaultCode): string {
   return `* BYE ${kindOf(code).tell}\r\n`
 }

@@ -21,11 +21,11 @@ export class SieveServerPart implements Script<string> {
   }
 
   heard(line: string): Wishes {
-    return sentAway(line, farewell) ?? obey(line)
+    return sentAway(line, sieveFarewell) ?? obey(line)
   }
 
   farewell(code: FaultCode): string {
-    return farewell(code)
+    return sieveFarewell(code)
   }
 }
 
@@ -53,6 +53,7 @@ function obey(line: string): Wishes {
   }
 }
 
-function farewell(code: FaultCode): string {
+/** Said instead of the greeting or at any time after it. */
+export function sieveFarewell(code: FaultCode): string {
   return `BYE "${kindOf(code).tell}"\r\n`
 }

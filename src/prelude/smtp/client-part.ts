@@ -5,7 +5,7 @@
 import type { FaultCode } from "../../faults/faults.ts"
 import { readLine } from "../line.ts"
 import type { Script } from "../player.ts"
-import { BEGIN_TLS, close, say, type Wishes } from "../prelude.ts"
+import { BEGIN_TLS, close, GOODBYE, say, type Wishes } from "../prelude.ts"
 import { xclientCommand, type XclientFacts } from "./xclient.ts"
 
 export type SmtpClientSettings = {
@@ -13,6 +13,8 @@ export type SmtpClientSettings = {
   readonly senderName: string
   /** Told by XCLIENT; the server must take it, or the mail would seem to come from the relay. `undefined`: not told. */
   readonly xclient: Omit<XclientFacts, "senderName"> | undefined
+  /** `offers`: hear what the server offers and take leave, without beginning TLS. */
+  readonly until?: "tls" | "offers"
 }
 
 export class SmtpClientPart implements Script<string> {
@@ -84,6 +86,7 @@ export class SmtpClientPart implements Script<string> {
   #startTls(reply: Reply): Wishes {
     this.#offers = keywordsOf(reply)
     if (!this.#offers.some((keyword) => /^STARTTLS$/i.test(keyword))) return this.#leave(reply, "HOME_WITHOUT_TLS")
+    if (this.#settings.until === "offers") return [say(this.farewell("STOPPING")), GOODBYE]
     this.#awaiting = "starttls"
     return [say("STARTTLS\r\n")]
   }

@@ -24,6 +24,7 @@ export class SmtpServerPart implements Script<string> {
   readonly greeting: string
   readonly #settings: SmtpServerSettings
   #greeted: Greeted | undefined
+  #toldToUseTls = false
 
   constructor(settings: SmtpServerSettings) {
     this.#settings = settings
@@ -35,16 +36,21 @@ export class SmtpServerPart implements Script<string> {
     return this.#greeted?.name
   }
 
+  /** It began a mail without TLS and was refused. */
+  get wasToldToUseTls(): boolean {
+    return this.#toldToUseTls
+  }
+
   read(received: Uint8Array) {
     return readLine(received, COMMAND_LINE_BYTES_MAX)
   }
 
   heard(line: string): Wishes {
-    return sentAway(line, smtpLine) ?? this.#obey(line)
+    return sentAway(line, smtpFarewell) ?? this.#obey(line)
   }
 
   farewell(code: FaultCode): string {
-    return smtpLine(code)
+    return smtpFarewell(code)
   }
 
   #obey(line: string): Wishes {
@@ -89,7 +95,10 @@ export class SmtpServerPart implements Script<string> {
   }
 
   #mail(line: string): Wishes {
-    if (this.#settings.withoutTls === "refuse") return TLS_FIRST
+    if (this.#settings.withoutTls === "refuse") {
+      this.#toldToUseTls = true
+      return TLS_FIRST
+    }
     if (!this.#greeted) return EHLO_FIRST
     const replay = `${this.#greeted.verb} ${this.#greeted.name}\r\n${line}\r\n`
     return [{ do: "hand-over", replay: Buffer.from(replay) }]
@@ -111,7 +120,7 @@ const BEHIND_TLS = new Set(["RCPT", "DATA", "BDAT", "AUTH", "ETRN", "ATRN", "EXP
 
 const TOO_MUCH = reply("501 5.5.4 No argument, please")
 const EHLO_FIRST = reply("503 5.5.1 EHLO first")
-const TLS_FIRST = [say(smtpLine("NEEDS_TLS"))]
+const TLS_FIRST = [say(smtpFarewell("NEEDS_TLS"))]
 
 function parse(line: string): { readonly verb: string; readonly argument: string } {
   const [verb = "", ...words] = line.trimEnd().split(" ")
@@ -122,7 +131,8 @@ function reply(text: string): Wishes {
   return [say(`${text}\r\n`)]
 }
 
-function smtpLine(code: FaultCode): string {
+/** Said instead of the greeting or at any time after it. */
+export function smtpFarewell(code: FaultCode): string {
   const { smtp, tell } = kindOf(code)
   return `${smtp ?? "421 4.3.0"} ${tell}\r\n`
 }

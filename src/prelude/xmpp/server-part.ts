@@ -1,5 +1,5 @@
 /** The server's part of XMPP before TLS, towards a client (RFC 6120 §5.4): a stream whose only feature is STARTTLS. */
-import type { FaultCode } from "../../faults/faults.ts"
+import { kindOf, type FaultCode } from "../../faults/faults.ts"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import type { Script } from "../player.ts"
 import { BEGIN_TLS, close, GOODBYE, say, type Wishes } from "../prelude.ts"
@@ -37,8 +37,8 @@ export class XmppServerPart implements Script<Tag> {
     return this.#startTls(tag)
   }
 
-  farewell(_code: FaultCode): string {
-    return this.#farewell("policy-violation")
+  farewell(code: FaultCode): string {
+    return this.#farewell("policy-violation", kindOf(code).tell)
   }
 
   #open(tag: Tag): Wishes {
@@ -71,12 +71,15 @@ export class XmppServerPart implements Script<Tag> {
   }
 
   /** RFC 6120 §4.9.1.2: an error before the stream is open still needs a stream to be said in. */
-  #farewell(condition: StreamError): string {
+  #farewell(condition: StreamError, tell = ""): string {
     const header = this.#at === "nothing" ? this.#header() : ""
-    const error = `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>`
+    const text = tell && `<text xmlns='${ERROR_NAMESPACE}'>${tell.replaceAll("<", "&lt;")}</text>`
+    const error = `<stream:error><${condition} xmlns='${ERROR_NAMESPACE}'/>${text}</stream:error>`
     return `${header}${error}</stream:stream>`
   }
 }
+
+const ERROR_NAMESPACE = "urn:ietf:params:xml:ns:xmpp-streams"
 
 /** RFC 6120 §4.9.3. */
 type StreamError = "invalid-namespace" | "not-authorized" | "not-well-formed" | "policy-violation"

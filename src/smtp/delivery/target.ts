@@ -51,7 +51,7 @@ export function hopText(hop: Hop): string {
 export function alongRoute({ carry, to, friend }: Route): Target | undefined {
   const dedicated = carry.mode === "dedicated"
   if (dedicated ? carry.otherwise !== "peer" : carry.as !== "mail") return undefined
-  const proxy = dedicated && carry.proxy !== "none" ? { proxy: carry.proxy } : {}
+  const proxy = dedicated && carry.proxy !== "none" && carry.proxy !== "xclient" ? { proxy: carry.proxy } : {}
   const hops: readonly Hop[] =
     to.kind === "tcp"
       ? to.to.map((endpoint) => ({ kind: "tcp", to: endpoint, ...proxy }))

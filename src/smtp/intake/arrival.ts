@@ -1,7 +1,7 @@
 /** How a connection comes to the mail server: from whom, and what was said before. */
 import type { FaultCode } from "../../faults/faults.ts"
 import type { SocketAddress } from "../../names/endpoint.ts"
-import type { ListenerName } from "../../route/route.ts"
+import type { ListenerName, Unnamed } from "../../route/route.ts"
 
 /** Where a connection came in. `remote` is the true client, which a PROXY header may have named. */
 export type Arrival = {
@@ -16,4 +16,6 @@ export type Arrival = {
   readonly after?: "EHLO" | "STARTTLS"
   /** Say only this, once TLS has begun, and close: the session has no future, and its client is to know why. */
   readonly refusal?: FaultCode | undefined
+  /** Why it was not carried; not given: it was meant to end here. */
+  readonly unnamed?: Unnamed | undefined
 }

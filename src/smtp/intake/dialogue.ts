@@ -3,13 +3,12 @@
  * a friend, and nothing is answered with 250 before the friend's own server has said so, or the spool that it is durable.
  */
 import { fault, type Fault } from "../../faults/faults.ts"
-import type { ListenerName } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
 import { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
 import type { Ending } from "./content-reader.ts"
 import { IncomingMessage } from "./incoming-message.ts"
-import type { Intake } from "./intake.ts"
+import type { CameBy, Intake } from "./intake.ts"
 import { readMail, readRcpt } from "./path-command.ts"
 import { receivedLine } from "./received.ts"
 import { admitRecipient } from "./recipients.ts"
@@ -29,14 +28,14 @@ export type Begun =
 
 export class Dialogue {
   readonly #intake: Intake
-  readonly #listener: ListenerName
   readonly #passage: Passage | undefined
+  readonly #came: CameBy
   #transaction: Transaction | undefined
 
-  constructor(intake: Intake, listener: ListenerName) {
+  constructor(intake: Intake, came: CameBy) {
     this.#intake = intake
     this.#passage = intake.cutThrough && new Passage(intake.cutThrough)
-    this.#listener = listener
+    this.#came = came
   }
 
   mail(line: string): Answer {
@@ -57,7 +56,7 @@ export class Dialogue {
     const { recipient, notify, orcpt } = rcpt.value
     const { routeFor, lists, limits, refusals } = this.#intake
     const admitted = admitRecipient(recipient, {
-      routeFor: (domain) => routeFor(this.#listener, domain),
+      routeFor: (domain) => routeFor(this.#came.listener, domain),
       listIn: (file) => lists.of(file),
     })
     if (admitted.kind === "refused") return admitted
@@ -108,7 +107,7 @@ export class Dialogue {
     }
     const { log, kept } = this.#intake
     log.info("mail-kept", { id, friend, bytes: message.bytes, recipients: recipients.length, client: client.address })
-    kept(friend, id)
+    kept(friend, id, this.#came)
     return good("2.0.0", `Kept as ${id}`)
   }
 

@@ -2,7 +2,7 @@
 import type { Clock } from "../../clock/clock.ts"
 import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
-import type { FriendName, ListenerName, Route } from "../../route/route.ts"
+import type { FriendName, ListenerName, Route, Unnamed } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { RecipientLists } from "./recipient-lists.ts"
@@ -22,8 +22,11 @@ export type Intake = {
   /** `undefined`: everything is kept. */
   readonly cutThrough: CutThrough | undefined
   /** Something was accepted and is durable. */
-  readonly kept: (friend: FriendName, id: MessageId) => void
+  readonly kept: (friend: FriendName, id: MessageId, came: CameBy) => void
 }
+
+/** `unnamed`: why its sender ended at the relay though the mail was to be carried end to end. */
+export type CameBy = { readonly listener: ListenerName; readonly unnamed?: Unnamed | undefined }
 
 export type IntakeLimits = {
   /** Announced as SIZE (RFC 1870). Our own Received line does not count. */

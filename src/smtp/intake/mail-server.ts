@@ -12,7 +12,7 @@ import type { FriendName, ListenerName, Route } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { Arrival } from "./arrival.ts"
-import { RECIPIENTS_MAX, type Intake, type IntakeLimits } from "./intake.ts"
+import { RECIPIENTS_MAX, type CameBy, type Intake, type IntakeLimits } from "./intake.ts"
 import { RecipientLists } from "./recipient-lists.ts"
 import { RecentRefusals } from "./recent-refusals.ts"
 import { MailSession } from "./session.ts"
@@ -29,7 +29,7 @@ export type MailServerOptions = {
   readonly clock: Clock
   readonly log: Log
   /** Called for every message that is durable from here on. */
-  readonly kept?: (friend: FriendName, id: MessageId) => void
+  readonly kept?: (friend: FriendName, id: MessageId, came: CameBy) => void
   /** Passes mail on while its sender waits. Without it everything is kept. */
   readonly cutThrough?: CutThrough
 }

@@ -52,7 +52,7 @@ export class MailSession extends SMTPConnection {
     this.#intake = intake
     this.#arrival = arrival
     this.#gone = gone
-    this.#dialogue = new Dialogue(intake, arrival.listener)
+    this.#dialogue = new Dialogue(intake, arrival)
     this.needsUpgrade = arrival.after === "STARTTLS"
     this.#isAnswered = arrival.after !== undefined
   }
@@ -77,7 +77,7 @@ export class MailSession extends SMTPConnection {
   override _sendGreeting(): void {
     if (!this.#isAnswered) super._sendGreeting()
     if (this.#arrival.after === "STARTTLS") this.#isAnswered = false
-    if (this.#arrival.refusal) this.#refuse(fault(this.#arrival.refusal, "said inside our own TLS"))
+    if (this.#arrival.refusal) this.#turnAway(this.#arrival.refusal)
   }
 
   /** Called by the base constructor: nothing of ours exists yet, and nothing in here needs it before a byte arrives. */
@@ -271,6 +271,15 @@ export class MailSession extends SMTPConnection {
     const { listener, remote } = this.#arrival
     this.#intake.log.info("mail-refused", { code, detail, listener, client: remote.address })
     this.send(Number(reply), tell, enhanced)
+  }
+
+  /** Whatever the fault's own reply is, the connection is closed, which only 421 says (RFC 5321 §3.8). */
+  #turnAway(code: FaultCode): void {
+    const { smtp = "421 4.3.0", tell } = kindOf(code)
+    const [, enhanced = "4.3.0"] = smtp.split(" ")
+    const { listener, remote } = this.#arrival
+    this.#intake.log.info("mail-refused", { code, detail: "inside our own TLS", listener, client: remote.address })
+    this.send(421, tell, enhanced.replace(/^5/, "4"))
   }
 
   #refuseAndClose(why: Fault): void {

@@ -70,12 +70,13 @@ export class Bob implements AsyncDisposable {
    * Beside the relay he runs a program that hides STARTTLS, at the same address and with the recorder in it; the box's
    * name leads there.
    */
-  async hidesStartTlsFrom(box: Box, ownAddress: string): Promise<void> {
-    const child = this.#startProgram("bob-strips.ts", [ownAddress, box.address, String(box.portOf("smtp"))])
+  async hidesStartTlsFrom(box: Box, ownAddress: string, service: "smtp" | "imap" = "smtp"): Promise<void> {
+    const child = this.#startProgram("bob-strips.ts", [ownAddress, box.address, String(box.portOf(service))])
     this.#evil = child
     const [port] = (await once(child, "message")) as [number]
-    this.#directory.names("smtp", box.domain, at(ownAddress, port))
-    this.#story.happens(`Bob hides STARTTLS from everybody who writes to ${box.person}`)
+    this.#directory.names(service, box.domain, at(ownAddress, port))
+    const whom = service === "smtp" ? `writes to ${box.person}` : `logs in at ${box.person}'s`
+    this.#story.happens(`Bob hides STARTTLS from everybody who ${whom}`)
   }
 
   /** `waypost check` on his configuration, as it stands. */
@@ -277,7 +278,7 @@ export class Bob implements AsyncDisposable {
 
   /** DNS: the friend's names lead to her own address at Bob's, or to the one that all share. */
   #leadTo({ box, carries }: Carried, { bound }: Running): void {
-    for (const service of ["smtp", "https", "http", "tcp"] as const) {
+    for (const service of ["smtp", "imap", "https", "http", "tcp"] as const) {
       const where = bound.find(
         ({ listener, asked }) => listener === service && asked.address === (carries.ownAddress ?? BOBS_ADDRESS),
       )

@@ -11,6 +11,7 @@ import { keyPair, type KeyPair } from "../../support/key-pair.ts"
 import { nextHop } from "../../support/next-hop.ts"
 import type { Person } from "./ladder.ts"
 import type { Service } from "./directory.ts"
+import { mailboxServer } from "./mailbox.ts"
 import type { Story } from "./story.ts"
 
 /** What came, and on which way: sealed for us to the end, or not; from Bob's relay itself, or past it. */
@@ -123,6 +124,13 @@ export class Box implements AsyncDisposable {
     await this.#listen(
       "smtp",
       createServer((socket) => mail.connect(socket)),
+    )
+    await this.#listen(
+      "imap",
+      mailboxServer(
+        this.own,
+        (password, sealed) => void this.#letters.push({ text: password, sealed, fromBob: false }),
+      ),
     )
     await this.#listen(
       "tcp",

@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers"
 import type { TLSSocket } from "node:tls"
 import SMTPConnection from "nodemailer/lib/smtp-connection"
 import type { Directory } from "./directory.ts"
+import { logIn } from "./mailbox.ts"
 import type { Person } from "./ladder.ts"
 import type { Story } from "./story.ts"
 
@@ -70,6 +71,27 @@ export class Carol {
     )
     if (sent) throw new Error("Carol sent what she should not have sent")
     this.#story.found("Carol", `insists ${insists}, does not get it, and sends nothing`)
+  }
+
+  /** Logs in to her mailbox at the name, over IMAP. */
+  async logsIn(name: string, password: string, insists: Insists): Promise<Outcome> {
+    const where = this.#directory.where("imap", name)
+    const { reply, tls } = await logIn(where, { name, password, insists, trusted: this.#directory.trusted })
+    const sealedFor = tls && this.#ownerOf(tls)
+    const from = sealedFor ?? person(name)
+    this.#story.says("Carol", from, `LOGIN with "${password}"`, sealedFor)
+    this.#story.says(from, "Carol", reply, sealedFor)
+    return { reply, sealedFor, from }
+  }
+
+  /** As `logsIn`, where her program must not give the password away. */
+  async doesNotLogIn(name: string, password: string, insists: Insists): Promise<void> {
+    const loggedIn = await this.logsIn(name, password, insists).then(
+      () => true,
+      () => false,
+    )
+    if (loggedIn) throw new Error("Carol's program logged in where it should not have")
+    this.#story.found("Carol", `insists ${insists}, does not get it, and says no password`)
   }
 
   /** Asks for a page, and writes something on the way. `namesNobody`: her TLS carries no server name. */

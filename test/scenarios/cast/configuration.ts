@@ -8,6 +8,7 @@ export const BOBS_ADDRESS = "127.0.2.1"
 /** What the relay is asked to do for a friend: a mode for each service, and what is agreed besides. */
 export type Carries = {
   readonly smtp?: Mode
+  readonly imap?: "dedicated"
   readonly https?: Mode
   readonly http?: Mode
   /** Any protocol, on a port of the friend's own. */
@@ -34,10 +35,10 @@ export type Carries = {
 type Mode = "dedicated" | "peer"
 export type Carried = { readonly box: Box; readonly carries: Carries }
 
-const SERVICES = ["smtp", "https", "http", "tcp"] as const
+const SERVICES = ["smtp", "imap", "https", "http", "tcp"] as const
 type Service = (typeof SERVICES)[number]
-const PROTOCOLS = { smtp: "smtp", https: "tls", http: "http", tcp: "tcp" } as const
-const USUAL_PORTS = { smtp: 25, https: 443, http: 80, tcp: 7 } as const
+const PROTOCOLS = { smtp: "smtp", imap: "imap", https: "tls", http: "http", tcp: "tcp" } as const
+const USUAL_PORTS = { smtp: 25, imap: 143, https: 443, http: 80, tcp: 7 } as const
 
 /** The text of the file; for a page, with ports that are the same in every run. */
 export function configurationText(all: readonly Carried[], ports: "ports of this run" | "usual ports"): string {

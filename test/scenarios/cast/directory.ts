@@ -2,7 +2,7 @@
 import type { SocketAddress } from "../../../src/names/endpoint.ts"
 import type { Person } from "./ladder.ts"
 
-export type Service = "smtp" | "https" | "http" | "tcp"
+export type Service = "smtp" | "imap" | "https" | "http" | "tcp"
 
 export class Directory {
   readonly #places = new Map<string, SocketAddress>()

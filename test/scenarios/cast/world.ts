@@ -51,7 +51,7 @@ export async function openWorld(engine: Engine["kind"] = "javascript"): Promise<
 function leadHome(box: Box, directory: Directory): void {
   const address = ipAddress(box.address)
   if (!address) throw new Error(`${box.address} is an address`)
-  for (const service of ["smtp", "https", "http", "tcp"] as const) {
+  for (const service of ["smtp", "imap", "https", "http", "tcp"] as const) {
     directory.names(service, box.domain, { address, port: box.portOf(service) })
   }
   const { cert } = box.own

@@ -98,6 +98,32 @@ function raise(): never {
   throw new Error("no such route")
 }
 
+describe("protocols that begin in the clear", () => {
+  const VILLAGE = (carry: string) => `relay: { name: r.example }
+listeners: { imap: { bind: "127.0.0.1:0", protocol: imap }, smtp: { bind: "127.0.0.1:0", protocol: smtp } }
+friends: { alice: { domains: [mx.alice.example], routes: { ${carry} } } }
+`
+
+  test("are found by the name behind STARTTLS, and a mail server may be told the sender by XCLIENT", () => {
+    const text = VILLAGE(
+      'imap: { mode: dedicated, to: "h:143", proxy: v2 }, smtp: { mode: dedicated, to: "h:25", proxy: xclient }',
+    )
+    const routes = configOf(text).friends.flatMap((friend) => friend.routes.map(describeRoute))
+    expect(routes).toEqual([
+      "alice/imap: dedicated by SNI after STARTTLS mx.alice.example → h:143 with PROXY v2",
+      "alice/smtp: dedicated by SNI after STARTTLS mx.alice.example → h:25 with XCLIENT",
+    ])
+  })
+
+  test.each([
+    ['imap: { mode: peer, to: "h:143" }', "peer is not possible on protocol imap; dedicated: people log in there"],
+    ['imap: { mode: dedicated, to: "h:143", otherwise: refuse }', "otherwise means nothing on a dedicated imap route"],
+    ['imap: { mode: dedicated, to: "h:143", proxy: xclient }', "xclient is not possible on imap; v1 or v2"],
+  ])("%s is a fault", (carry, told) => {
+    expect(faultsOf(VILLAGE(carry))).toEqual([expect.stringContaining(told)])
+  })
+})
+
 describe("a fault names its place, what is wrong and what would be right:", () => {
   const cases = parse(readFileSync("test/vectors/config-faults.yaml", "utf8")) as readonly FaultCase[]
 

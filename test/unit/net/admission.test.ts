@@ -59,3 +59,16 @@ test("a ticket is given back once, however often it is released, and then all is
     }),
   )
 })
+
+test("a connection whose friend becomes known later counts as that friend's from then on, once", () => {
+  const admission = new Admission(() => ({ ...LIMITS, connectionsPerFriendMax: 1 }))
+  const ticket = admission.admit(one, undefined)
+  const other = admission.admit(two, undefined)
+  if (typeof ticket === "string" || typeof other === "string") throw new Error("there is room for two")
+  expect(ticket.assign("alice")).toBeUndefined()
+  expect(ticket.assign("alice")).toBeUndefined()
+  expect(other.assign("alice")).toBe("TOO_MANY_FOR_FRIEND")
+  ticket.release()
+  expect(other.assign("alice")).toBeUndefined()
+  expect(admission.all).toBe(1)
+})

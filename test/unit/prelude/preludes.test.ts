@@ -28,7 +28,7 @@ test.each(Object.keys(VISITORS) as (keyof typeof VISITORS)[])(
       do: "begin-tls",
     })
     const home = towardsHome({ introduced: visited.introduced(), serverName, xclient: undefined })
-    expect(talk(home, side().prelude)).toEqual(["begin-tls", "begin-tls"])
+    expect(talk(home.prelude, side().prelude)).toEqual(["begin-tls", "begin-tls"])
   },
 )
 

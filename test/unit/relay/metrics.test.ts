@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
 import { Accounts } from "../../../src/relay/accounts.ts"
 import { MailAccounts } from "../../../src/relay/mail-accounts.ts"
+import { PreludeAccounts } from "../../../src/relay/prelude-accounts.ts"
 import { metricsOf } from "../../../src/relay/metrics.ts"
 import { metricsText } from "../../../src/relay/metrics-text.ts"
 import { desk, routesOf, routeTo, type Desk } from "../../support/delivery.ts"
@@ -50,12 +51,37 @@ describe("a relay's metrics", () => {
   })
 })
 
+test("a shared port's senders are counted by friend and by how they named him", async () => {
+  await using at = await desk({ routeOf: () => undefined })
+  const preludes = new PreludeAccounts()
+  preludes.count("smtp", "alice", "named", "carried")
+  preludes.count("smtp", undefined, "without-name", "peer")
+  preludes.count("smtp", undefined, "without-name", "peer")
+  preludes.kept("smtp", "alice", "without-name")
+  const { spool, clock } = at
+  const about = {
+    accounts: new Accounts(),
+    mailAccounts: new MailAccounts(),
+    preludes,
+    spool,
+    friends: [],
+    validation: { known: undefined },
+  }
+  const lines = metricsText(await metricsOf({ ...about, now: clock.now() })).split("\n")
+  expect(lines.filter((line) => /^waypost_(preludes|otherwise)/.test(line))).toEqual([
+    'waypost_preludes_total{listener="smtp",friend="alice",sender="named",outcome="carried"} 1',
+    'waypost_preludes_total{listener="smtp",friend="",sender="without-name",outcome="peer"} 2',
+    'waypost_otherwise_mails_total{listener="smtp",friend="alice",sender="without-name"} 1',
+  ])
+})
+
 async function shown(at: Desk, mailAccounts: MailAccounts, friends: readonly string[]): Promise<readonly string[]> {
   const { spool, clock } = at
   const validation = { known: undefined }
   const metrics = await metricsOf({
     validation,
     accounts: new Accounts(),
+    preludes: new PreludeAccounts(),
     mailAccounts,
     spool,
     friends,

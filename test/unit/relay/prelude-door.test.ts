@@ -1,13 +1,19 @@
 /** Two friends' mail servers behind one port: real sockets, real TLS, and the relay that only hears EHLO. */
 import { afterEach, describe, expect, test } from "@jest/globals"
 import { once } from "node:events"
-import { connect, createServer, type AddressInfo } from "node:net"
+import { connect, createServer, type AddressInfo, type Socket } from "node:net"
+import { createSecureContext, connect as connectTls } from "node:tls"
+import { text } from "node:stream/consumers"
 import { systemClock } from "../../../src/clock/clock.ts"
+import type { FaultCode } from "../../../src/faults/faults.ts"
 import { silentLog } from "../../../src/log/log.ts"
 import { hostname, type Hostname } from "../../../src/names/hostname.ts"
 import { dial } from "../../../src/net/dial.ts"
+import { PreludeAccounts } from "../../../src/relay/prelude-accounts.ts"
 import { preludeDoor } from "../../../src/relay/prelude-door.ts"
-import type { Otherwise, Route } from "../../../src/route/route.ts"
+import { meetHome, type HomeOptions } from "../../../src/relay/prelude-home.ts"
+import { turnAway } from "../../../src/relay/turned-away.ts"
+import type { Otherwise, Route, StartTls } from "../../../src/route/route.ts"
 import { address, at } from "../../support/loopback.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
 import { onlyMessage, SmtpClient, startMailHost, type MailHost } from "../../support/smtp-dialogue.ts"
@@ -26,40 +32,65 @@ async function home(name: string): Promise<MailHost & { readonly pair: KeyPair }
   return { ...host, pair }
 }
 
-function dedicated(friend: string, port: number): Route {
+function dedicated(friend: string, port: number, otherwise: Otherwise = "refuse"): Route {
   return {
     friend,
     listener: "smtp",
     protocol: "smtp",
     matches: [],
-    carry: { mode: "dedicated", proxy: "none", otherwise: "refuse" },
+    carry: { mode: "dedicated", proxy: "none", otherwise },
     to: { kind: "tcp", to: [{ host: address("127.0.0.1"), port }] },
   }
 }
 
 /** Bob's port 25 with a route for each name. */
-async function sharedPort(routes: Readonly<Record<string, Route>>, otherwise: Otherwise = "refuse") {
+type More = {
+  readonly protocol?: StartTls
+  readonly otherwise?: Otherwise
+  readonly offers?: readonly string[]
+  readonly nobodyHome?: FaultCode
+  readonly tooMany?: FaultCode
+  readonly deadlineMs?: number
+  readonly homeDeadlineMs?: number
+}
+
+async function sharedPort(routes: Readonly<Record<string, Route>>, more: More = {}) {
   const pair = await keyPair("relay.bob.example")
   const peer = await startMailHost({ tls: pair })
   closers.push(() => peer[Symbol.asyncDispose]())
+  const accounts = new PreludeAccounts()
+  const home: HomeOptions = {
+    dial: (route) => (route.to.kind === "tcp" ? dial(route.to.to[0], 2_000) : Promise.reject(new Error("no box"))),
+    deadlineMs: () => more.homeDeadlineMs ?? 2_000,
+    heard: () => {},
+    clock: systemClock,
+  }
   const door = preludeDoor({
     name: named("relay.bob.example"),
     routeFor: (_listener, name) => routes[name],
-    otherwise: () => otherwise,
-    dial: (route) => (route.to.kind === "tcp" ? dial(route.to.to[0], 2_000) : Promise.reject(new Error("no box"))),
+    otherwise: () => more.otherwise ?? "refuse",
+    offers: () => more.offers ?? [],
+    nobodyHome: () => more.nobodyHome,
+    meet: (meeting) => meetHome(meeting, home),
     becomeEnd: (socket, visitor, begun) => peer.server.accept(socket, { ...visitor, ...begun }),
-    deadlineMs: () => 5_000,
+    turnAway: (socket, text) => turnAway(socket, text, createSecureContext(pair), systemClock),
+    deadlineMs: () => more.deadlineMs ?? 5_000,
     idleDeadlineMs: () => 60_000,
+    accounts,
     clock: systemClock,
     log: silentLog,
   })
-  const visitor = { listener: "smtp", protocol: "smtp", route: undefined, hello: undefined } as const
+  const protocol = more.protocol ?? "smtp"
+  const belongsTo = () => more.tooMany
+  const visitor = { listener: protocol, protocol, route: undefined, hello: undefined, belongsTo } as const
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    door.accept(socket, { ...visitor, remote: at("192.0.2.9", 50_000), local: at("127.0.0.1", 25) })
+    door.accept(socket, { ...visitor, remote: at("192.0.2.9", 50_000), local: at("127.0.0.1", 25) }, protocol)
   }).listen(0, "127.0.0.1")
   await once(server, "listening")
   closers.push(() => void server.close())
-  return { port: (server.address() as AddressInfo).port, pair, peer }
+  const counted = () =>
+    accounts.all().connections.map(({ labels, connections }) => [...Object.values(labels), connections].join(" "))
+  return { port: (server.address() as AddressInfo).port, pair, peer, counted }
 }
 
 /** A sender that asks for TLS and names a host in it; `undefined`: none. Resolves past the handshake. */
@@ -111,10 +142,11 @@ describe("a sender that names nobody here", () => {
     expect(carol.peerCertificate()?.trim()).toBe(bob.pair.cert.trim())
     expect(await carol.reply()).toMatch(/^421 4\.7\.0 Your TLS names no host/)
     expect(await carol.reply()).toBe("closed")
+    expect(bob.counted()).toEqual([`smtp  ${name ? "unknown-name" : "without-name"} refused 1`])
   })
 
   test("is served by the relay itself where a friend allows it", async () => {
-    const bob = await sharedPort({}, "peer")
+    const bob = await sharedPort({}, { otherwise: "peer" })
     using carol = await sender(bob.port, undefined)
     expect(await carol.says("EHLO mx.sender.example", ...LETTER)).toMatch(/^250 2\.0\.0 Kept/)
     expect(await onlyMessage(bob.peer.spool)).toContain("Meet me at noon")
@@ -126,20 +158,108 @@ describe("a sender without TLS", () => {
     const bob = await sharedPort({})
     using carol = await SmtpClient.greeted(bob.port)
     expect(await carol.says(LETTER[0] ?? "")).toMatch(/^530 5\.7\.0 /)
+    expect(await carol.says("QUIT")).toMatch(/^221/)
+    expect(bob.counted()).toEqual(["smtp  without-tls refused 1"])
   })
 
   test("is served by the relay itself where a friend allows it, and hears no answer twice", async () => {
-    const bob = await sharedPort({}, "peer")
+    const bob = await sharedPort({}, { otherwise: "peer" })
     using carol = await SmtpClient.greeted(bob.port)
     expect(await carol.says(...LETTER)).toMatch(/^250 2\.0\.0 Kept/)
     expect(await onlyMessage(bob.peer.spool)).toContain("Meet me at noon")
   })
 })
 
-test("a friend's server that is down is told about inside the relay's TLS, before any envelope", async () => {
-  const bob = await sharedPort({ "mx.alice.example": dedicated("alice", 1) })
+describe("a friend's server that cannot be reached", () => {
+  test("is told about inside the relay's TLS, before any envelope", async () => {
+    const bob = await sharedPort({ "mx.alice.example": dedicated("alice", 1) })
+    using carol = await sender(bob.port, "mx.alice.example")
+    expect(await carol.reply()).toBe("421 4.4.1 The next host refuses connections")
+    expect(await carol.reply()).toBe("closed")
+    expect(bob.counted()).toEqual(["smtp alice home-away refused 1"])
+  })
+
+  test("is stood in for where the friend allows it", async () => {
+    const routes = { "mx.alice.example": dedicated("alice", 1, "peer") }
+    const bob = await sharedPort(routes, { otherwise: "peer" })
+    using carol = await sender(bob.port, "mx.alice.example")
+    expect(await carol.says("EHLO mx.sender.example", ...LETTER)).toMatch(/^250 2\.0\.0 Kept/)
+    expect(bob.counted()).toEqual(["smtp alice home-away peer 1"])
+  })
+
+  test("is known of before the greeting where nobody else is behind the port", async () => {
+    const bob = await sharedPort({}, { nobodyHome: "BACKEND_SILENT" })
+    expect(await text(connect(bob.port, "127.0.0.1"))).toBe("421 4.4.1 The next host did not answer in time\r\n")
+  })
+
+  test("may accept and then say nothing: that has a deadline of its own", async () => {
+    const silent = createServer().listen(0, "127.0.0.1")
+    await once(silent, "listening")
+    closers.push(() => void silent.close())
+    const { port } = silent.address() as AddressInfo
+    const bob = await sharedPort({ "mx.alice.example": dedicated("alice", port) }, { homeDeadlineMs: 50 })
+    using carol = await sender(bob.port, "mx.alice.example")
+    expect(await carol.reply()).toBe("421 4.4.1 The next host did not answer in time")
+  })
+
+  test("which does not begin TLS is no server that is away: it is told as its fault, whatever is allowed", async () => {
+    const clear = await startMailHost({ name: named("mx.alice.example") })
+    closers.push(() => clear[Symbol.asyncDispose]())
+    const routes = { "mx.alice.example": dedicated("alice", clear.port, "peer") }
+    const bob = await sharedPort(routes, { otherwise: "peer" })
+    using carol = await sender(bob.port, "mx.alice.example")
+    expect(await carol.reply()).toBe("421 4.7.4 The next host does not begin TLS")
+  })
+})
+
+test("a friend who has no room for another connection", async () => {
+  const bob = await sharedPort({ "mx.alice.example": dedicated("alice", 1) }, { tooMany: "TOO_MANY_FOR_FRIEND" })
   using carol = await sender(bob.port, "mx.alice.example")
-  expect(await carol.reply()).toMatch(/^4\d\d 4\.4\.1 /)
+  expect(await carol.reply()).toBe("421 4.3.2 Too many connections for this host")
+})
+
+describe("protocols in which people log in", () => {
+  const BEFORE_TLS = {
+    imap: { greeting: /^\* OK \[CAPABILITY/, asks: "a STARTTLS\r\n", answer: /^a OK/ },
+    managesieve: { greeting: /OK\r\n$/, asks: "STARTTLS\r\n", answer: /^OK/ },
+    xmpp: {
+      greeting: undefined,
+      asks: "<stream:stream xmlns='jabber:client' to='mallory.example'><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+      answer: /<proceed [^>]*\/>$/,
+    },
+  } as const
+
+  test.each([
+    ["imap", /^\* BYE Your TLS names no host/],
+    ["managesieve", /^BYE "Your TLS names no host/],
+    ["xmpp", /<stream:error><policy-violation .*<text .*>Your TLS names no host.*<\/stream:error><\/stream:stream>$/],
+  ] as const)("%s: who names nobody is told so inside the relay's TLS", async (protocol, farewell) => {
+    const { greeting, asks, answer } = BEFORE_TLS[protocol]
+    const bob = await sharedPort({}, { protocol })
+    const socket = connect(bob.port, "127.0.0.1")
+    if (greeting) expect(await heard(socket)).toMatch(greeting)
+    socket.write(asks)
+    expect(await heard(socket)).toMatch(answer)
+    const tls = connectTls({ socket, ca: bob.pair.cert, checkServerIdentity: () => undefined })
+    expect(await text(tls)).toMatch(farewell)
+    expect(bob.counted()).toEqual([`${protocol}  ${protocol === "xmpp" ? "unknown-name" : "without-name"} refused 1`])
+  })
+})
+
+test("who says nothing is gone at the deadline, and was told", async () => {
+  const bob = await sharedPort({}, { deadlineMs: 50 })
+  using carol = await SmtpClient.greeted(bob.port)
+  expect(await carol.reply()).toBe("421 4.3.0 The connection said nothing we can route by in time")
+  expect(await carol.reply()).toBe("closed")
+  expect(bob.counted()).toEqual(["smtp  not-heard left 1"])
+})
+
+test("what the friends' servers offer is offered", async () => {
+  const bob = await sharedPort({}, { offers: ["SIZE 1000", "8BITMIME"] })
+  using carol = await SmtpClient.connect(bob.port)
+  expect(await carol.says("EHLO mx.sender.example")).toBe(
+    "250-relay.bob.example\n250-SIZE 1000\n250-8BITMIME\n250 STARTTLS",
+  )
 })
 
 test("what is sent behind STARTTLS in the clear ends the connection", async () => {
@@ -159,3 +279,8 @@ test("a sender that goes away in the middle leaves nothing behind", async () => 
   using carol = await sender(bob.port, "mx.alice.example")
   expect(await carol.says("EHLO mx.sender.example")).toMatch(/^250/)
 })
+
+async function heard(socket: Socket): Promise<string> {
+  const [bytes] = (await once(socket, "data")) as [Buffer]
+  return bytes.toString()
+}

@@ -1,0 +1,54 @@
+/**
+ * Counts the senders that come to a shared port before TLS, so that a friend can see how much of his mail needs
+ * `otherwise`. By listener and friend; never by a name that a stranger made up.
+ */
+import type { ListenerName, Unnamed } from "../route/route.ts"
+
+/** `named`: its TLS named a friend's host. `not-heard`: it left, or was turned away, before it said whom it meant. */
+export type SenderKind = Unnamed | "named" | "not-heard"
+
+export type PreludeOutcome = "carried" | "peer" | "refused" | "left"
+
+export type PreludeAccount = {
+  /** `friend`: empty where the sender named none. */
+  readonly labels: Readonly<Record<"listener" | "friend", string>> & {
+    readonly sender: SenderKind
+    readonly outcome: PreludeOutcome
+  }
+  connections: number
+}
+
+export type UnnamedMail = {
+  readonly labels: Readonly<Record<"listener" | "friend", string>> & { readonly sender: Unnamed }
+  mails: number
+}
+
+export class PreludeAccounts {
+  readonly #connections = new Map<string, PreludeAccount>()
+  readonly #mails = new Map<string, UnnamedMail>()
+
+  /** A connection of which it is known what became of it. */
+  count(listener: ListenerName, friend: string | undefined, sender: SenderKind, outcome: PreludeOutcome): void {
+    const labels = { listener, friend: friend ?? "", sender, outcome }
+    const key = Object.values(labels).join(" ")
+    const account = this.#connections.get(key) ?? { labels, connections: 0 }
+    account.connections += 1
+    this.#connections.set(key, account)
+  }
+
+  /** A mail that the relay kept for a friend because its sender could not be carried. */
+  kept(listener: ListenerName, friend: string, sender: Unnamed): void {
+    const labels = { listener, friend, sender }
+    const key = Object.values(labels).join(" ")
+    const account = this.#mails.get(key) ?? { labels, mails: 0 }
+    account.mails += 1
+    this.#mails.set(key, account)
+  }
+
+  all(): {
+    readonly connections: readonly Readonly<PreludeAccount>[]
+    readonly mails: readonly Readonly<UnnamedMail>[]
+  } {
+    return { connections: [...this.#connections.values()], mails: [...this.#mails.values()] }
+  }
+}
