@@ -28,6 +28,7 @@ const KINDS: Readonly<Record<string, Judged>> = {
   "dedicated smtp, own address": (known) => judge(route("smtp", OWN_ADDRESS, dedicated("peer")), known),
   "dedicated smtp, otherwise refuse": (known) => judge(route("smtp", STARTTLS_SNI, dedicated()), known),
   "dedicated smtp, otherwise peer": (known) => judge(route("smtp", STARTTLS_SNI, dedicated("peer")), known),
+  "dedicated imap": (known) => judge(route("imap", STARTTLS_SNI, dedicated()), known),
   "dedicated http": (known) => judge(route("http", OWN_ADDRESS, dedicated()), known),
   "dedicated tcp": (known) => judge(route("tcp", { by: "port" }, dedicated()), known),
   "peer smtp": (known) => judge(route("smtp", RECIPIENT, PEER_MAIL), known),
