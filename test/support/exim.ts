@@ -47,15 +47,22 @@ export type Sending = {
   readonly from: string
   readonly to: string
   readonly text: string
-  readonly via: Place
+  /** `mx`: it asks DNS, and looks at DANE where the answer was validated (RFC 7672). */
+  readonly via: Place | "mx"
   /** Refuse to send without TLS. */
   readonly tls?: boolean
+  /** The words before the command, as in `ip netns exec alice`. */
+  readonly within?: readonly string[]
+  /** The address to send from. */
+  readonly interface?: string
 }
 
 /** Sends one mail and waits for its delivery; resolves to Exim's log, or rejects with it if it was not delivered at once. */
-export async function eximSends({ from, to, text, via, tls = false }: Sending): Promise<string> {
-  const folder = await eximFolder({ domain: "exim.test", via, requireTls: tls })
-  const [command, args] = inOwnMounts(folder, ["-odi", "-i", "-f", from, to])
+export async function eximSends({ from, to, text, via, tls = false, ...more }: Sending): Promise<string> {
+  const { within = [], interface: address } = more
+  const folder = await eximFolder({ domain: "exim.test", via, requireTls: tls, ...(address && { interface: address }) })
+  const [unshare, words] = inOwnMounts(folder, ["-odi", "-i", "-f", from, to])
+  const [command = "", ...args] = [...within, unshare, ...words]
   const child = spawn(command, args, { stdio: ["pipe", "ignore", "ignore"] })
   child.stdin.end(`From: ${from}\nTo: ${to}\nSubject: Hello\n\n${text}\n`)
   await once(child, "exit")
@@ -72,8 +79,9 @@ const NAMES = { passwd: `Debian-exim:x:${EXIM_ID}:${EXIM_ID}::/:/bin/false`, gro
 type FolderOptions = {
   readonly domain: string
   readonly tls?: Pem
-  readonly via?: Place
+  readonly via?: Place | "mx"
   readonly requireTls?: boolean
+  readonly interface?: string
 }
 
 async function eximFolder(options: FolderOptions): Promise<string> {
@@ -93,7 +101,13 @@ async function eximFolder(options: FolderOptions): Promise<string> {
   return folder
 }
 
-function configuration(folder: string, { domain, tls, via, requireTls = false }: FolderOptions): string {
+function configuration(folder: string, options: FolderOptions): string {
+  const { domain, tls, via, requireTls = false } = options
+  const place = via === "mx" ? undefined : via
+  const router =
+    via === "mx"
+      ? "driver = dnslookup\n  dnssec_request_domains = *"
+      : `driver = manualroute\n  route_list = * ${place?.address ?? "127.0.0.1"} byname`
   return `
 primary_hostname = ${domain}
 spool_directory = ${folder}/spool
@@ -113,8 +127,7 @@ home:
   domains = ${domain}
   transport = inbox
 away:
-  driver = manualroute
-  route_list = * ${via?.address ?? "127.0.0.1"} byname
+  ${router}
   self = send
   transport = out
 begin transports
@@ -124,7 +137,8 @@ inbox:
   user = Debian-exim
 out:
   driver = smtp
-  port = ${via?.port ?? 25}
+  port = ${place?.port ?? 25}
+  ${options.interface ? `interface = ${options.interface}` : ""}
   hosts_require_tls = ${requireTls ? "*" : ""}
 `
 }

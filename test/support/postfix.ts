@@ -64,7 +64,8 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
     log,
     submit: ({ from, to, subject, text }) => {
       const input = `From: ${from}\nTo: ${to}\nSubject: ${subject}\n\n${text}\n`
-      execFileSync("sendmail", ["-C", conf, "-i", "-f", from, to], { input })
+      const [program = "", ...words] = [...(options.within ?? []), "sendmail", "-C", conf, "-i", "-f", from, to]
+      execFileSync(program, words, { input })
     },
     mailbox: async () => {
       const inbox = join(mail, "inbox", "new")
@@ -113,9 +114,14 @@ function mainCf(folder: string, options: PostfixOptions, uid: number, gid: numbe
           "smtpd_tls_loglevel = 1",
         ]
       : []),
-    ...(options.more ?? []),
   ]
-  return `${lines.join("\n")}\n`
+  const more = options.more ?? []
+  const isSaidAgain = (line: string) => more.some((other) => nameOf(other) === nameOf(line))
+  return [...lines.filter((line) => !isSaidAgain(line)), ...more, ""].join("\n")
+}
+
+function nameOf(line: string): string {
+  return line.slice(0, line.indexOf("=")).trim()
 }
 
 function masterCf({ listen, proxy }: PostfixOptions): string {
