@@ -48,6 +48,14 @@ export async function askHome(route: Route, name: Hostname, options: HomeOptions
   return part.offers
 }
 
+/** The friend's mail server where TLS comes next, as the relay itself reaches it. Rejects as `meetHome`. */
+export async function homeBeforeTls(route: Route, name: Hostname, options: HomeOptions): Promise<Duplex> {
+  const home = await options.dial(route, FROM_THE_RELAY)
+  const part = new SmtpClientPart({ senderName: name, xclient: undefined })
+  await talk(home, new Player(part), { route, ends: endsOf(home), options })
+  return home
+}
+
 type Talk = { readonly route: Route; readonly ends: Proxied; readonly options: HomeOptions }
 
 async function talk(home: Duplex, prelude: Prelude, { route, ends, options }: Talk): Promise<void> {

@@ -1,8 +1,11 @@
 import { configFaultText } from "../../config/read-config.ts"
+import { systemClock } from "../../clock/clock.ts"
+import { publishedFor } from "../../relay/look-at-home.ts"
 import { assess } from "../../relay/assessment.ts"
 import { readConfigFile } from "../config-file.ts"
 import { EXIT } from "../exit-code.ts"
 import { assessmentText, verdictsText } from "../assessment-text.ts"
+import { recordsText } from "../records-text.ts"
 import { columns, say, sayJson } from "../terminal.ts"
 import { CONFIG, JSON_OUTPUT, verb } from "../verb.ts"
 
@@ -13,15 +16,29 @@ export const check = verb({
   options: {
     config: CONFIG,
     json: JSON_OUTPUT,
+    dns: {
+      type: "boolean",
+      default: false,
+      describe: "print what friends publish for mail: zone lines and MTA-STS policy",
+    },
     why: { type: "boolean", default: false, describe: "say every verdict in sentences, with what helps" },
   },
-  examples: [["waypost check -c relay.yaml", "exit code 1: a promise is broken; 78: the file has faults"]],
-  run: async ({ config: file, json, why }) => {
+  examples: [
+    ["waypost check -c relay.yaml", "exit code 1: a promise is broken; 78: the file has faults"],
+    ["waypost check --dns -c relay.yaml", "looks at each friend's mail server for its key (TLSA)"],
+  ],
+  run: async ({ config: file, json, why, dns }) => {
     const read = await readConfigFile(file)
     if (read.kind === "faults") {
       if (json) sayJson({ faults: read.faults })
       else say(read.faults.map(configFaultText).join("\n"))
       return EXIT.configuration
+    }
+    if (dns) {
+      const records = await publishedFor(read.config, systemClock)
+      if (json) sayJson(records)
+      else say(recordsText(records, columns()))
+      return EXIT.fine
     }
     const assessment = assess(read.config)
     if (json) sayJson(assessment)

@@ -100,3 +100,35 @@ async function configuration(friends: string): Promise<string> {
   await writeFile(file, HEAD + friends)
   return file
 }
+
+describe("waypost check --dns", () => {
+  const MAIL = `relay: { name: relay.bob.example, state: ./state }
+listeners: { smtp: { bind: ["127.0.0.1:25"], protocol: smtp } }
+friends: { alice: { domains: [mx.alice.example], routes: { smtp: { mode: dedicated, to: "127.0.0.1:1" } } } }
+`
+
+  test("prints zone lines and the policy to paste; all else is a comment", async () => {
+    const file = join(folder, "mail.yaml")
+    await writeFile(file, MAIL)
+    const { code, out } = await waypost("check", "--dns", "-c", file)
+    expect(code).toBe(0)
+    const pasted = out.split("\n").filter((line) => !/^[;#]|^$/.test(line))
+    expect(pasted).toEqual([
+      "alice.example.             MX    10 mx.alice.example.",
+      "mx.alice.example.          A     127.0.0.1",
+      expect.stringMatching(/^_mta-sts\.alice\.example\. {4}TXT {3}"v=STSv1; id=[0-9a-f]{20}"$/),
+      '_smtp._tls.alice.example.  TXT   "v=TLSRPTv1; rua=mailto:postmaster@alice.example"',
+      "version: STSv1",
+      "mode: testing",
+      "mx: mx.alice.example",
+      "max_age: 604800",
+    ])
+    const { out: json } = await waypost("check", "--dns", "--json", "-c", file)
+    expect(JSON.parse(json)).toMatchObject([{ friend: "alice", domain: "alice.example", host: "mx.alice.example" }])
+  })
+
+  test("says so where no mail is carried to a friend's server", async () => {
+    const file = await configuration("")
+    expect((await waypost("check", "--dns", "-c", file)).out).toMatch(/^; No mail is carried/)
+  })
+})
