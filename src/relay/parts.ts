@@ -142,9 +142,9 @@ function mailParts(
     limits,
     clock,
     log,
-    kept: (friend, _id, { listener, unnamed }) => {
-      if (unnamed) preludes.kept(listener, friend, unnamed)
-      delivery.nudge()
+    kept: () => delivery.nudge(),
+    taken: (friend, { listener, unnamed }) => {
+      if (unnamed) preludes.took(listener, friend, unnamed)
     },
     cutThrough,
   })

@@ -36,8 +36,8 @@ export class PreludeAccounts {
     this.#connections.set(key, account)
   }
 
-  /** A mail that the relay kept for a friend because its sender could not be carried. */
-  kept(listener: ListenerName, friend: string, sender: Unnamed): void {
+  /** A mail for a friend that ended at the relay because its sender could not be carried. */
+  took(listener: ListenerName, friend: string, sender: Unnamed): void {
     const labels = { listener, friend, sender }
     const key = Object.values(labels).join(" ")
     const account = this.#mails.get(key) ?? { labels, mails: 0 }

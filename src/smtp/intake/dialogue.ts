@@ -100,14 +100,18 @@ export class Dialogue {
     const { friend, recipients } = envelope
     const finished = await message.finish(envelope)
     this.#passage?.reset()
-    if (finished.kind === "theirs") return finished
+    const { log, kept, taken } = this.#intake
+    if (finished.kind === "theirs") {
+      if (finished.reply.code < 300) taken(friend, this.#came)
+      return finished
+    }
     if (finished.kind === "refused") {
       this.#intake.refusals.remember(friend, finished.why)
       return finished
     }
-    const { log, kept } = this.#intake
     log.info("mail-kept", { id, friend, bytes: message.bytes, recipients: recipients.length, client: client.address })
-    kept(friend, id, this.#came)
+    taken(friend, this.#came)
+    kept(friend, id)
     return good("2.0.0", `Kept as ${id}`)
   }
 

@@ -22,7 +22,9 @@ export type Intake = {
   /** `undefined`: everything is kept. */
   readonly cutThrough: CutThrough | undefined
   /** Something was accepted and is durable. */
-  readonly kept: (friend: FriendName, id: MessageId, came: CameBy) => void
+  readonly kept: (friend: FriendName, id: MessageId) => void
+  /** A message was answered with 250, by us or by the friend's own server. */
+  readonly taken: (friend: FriendName, came: CameBy) => void
 }
 
 /** `unnamed`: why its sender ended at the relay though the mail was to be carried end to end. */

@@ -29,7 +29,9 @@ export type MailServerOptions = {
   readonly clock: Clock
   readonly log: Log
   /** Called for every message that is durable from here on. */
-  readonly kept?: (friend: FriendName, id: MessageId, came: CameBy) => void
+  readonly kept?: (friend: FriendName, id: MessageId) => void
+  /** Called for every message that was answered with 250, by us or by the friend's own server. */
+  readonly taken?: (friend: FriendName, came: CameBy) => void
   /** Passes mail on while its sender waits. Without it everything is kept. */
   readonly cutThrough?: CutThrough
 }
@@ -61,7 +63,7 @@ class LibraryMailServer implements MailServer {
   #stopped: (() => void) | undefined
 
   constructor(options: MailServerOptions) {
-    const { name, tls, spool, routeFor, limits, clock, log, kept = () => {}, cutThrough } = options
+    const { name, tls, spool, routeFor, limits, clock, log, kept = () => {}, taken = () => {}, cutThrough } = options
     this.#library = new SMTPServer({
       ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
       name,
@@ -88,6 +90,7 @@ class LibraryMailServer implements MailServer {
       log,
       refusals,
       kept,
+      taken,
       cutThrough,
     }
   }

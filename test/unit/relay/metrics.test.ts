@@ -57,7 +57,7 @@ test("a shared port's senders are counted by friend and by how they named him", 
   preludes.count("smtp", "alice", "named", "carried")
   preludes.count("smtp", undefined, "without-name", "peer")
   preludes.count("smtp", undefined, "without-name", "peer")
-  preludes.kept("smtp", "alice", "without-name")
+  preludes.took("smtp", "alice", "without-name")
   const { spool, clock } = at
   const about = {
     accounts: new Accounts(),
