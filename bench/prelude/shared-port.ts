@@ -22,11 +22,11 @@ export type SharedPort = AsyncDisposable & {
   rssBytes(): number
 }
 
-/** `helloDeadline`: as in the configuration, "10s". */
-export async function openSharedPort(homePort: number, helloDeadline: string): Promise<SharedPort> {
+/** `preludeDeadline`: as in the configuration, "10s". */
+export async function openSharedPort(homePort: number, preludeDeadline: string): Promise<SharedPort> {
   const folder = await mkdtemp(join(tmpdir(), "waypost-prelude-"))
   const file = join(folder, "relay.yaml")
-  await writeFile(file, configuration(homePort, helloDeadline))
+  await writeFile(file, configuration(homePort, preludeDeadline))
   const child = spawn(process.execPath, [MAIN, "relay", "-c", file], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, NODE_OPTIONS: "--disable-warning=ExperimentalWarning" },
@@ -66,14 +66,14 @@ async function portsOf(child: ChildProcess): Promise<ReadonlyMap<string, number>
   return ports
 }
 
-function configuration(homePort: number, helloDeadline: string): string {
+function configuration(homePort: number, preludeDeadline: string): string {
   const to = `"127.0.0.1:${homePort}"`
   return `relay: { name: relay.bench.example, state: ./state }
 limits:
   connections-max: 30000
   connections-per-source-max: 30000
   connections-per-friend-max: 30000
-  hello-deadline: ${helloDeadline}
+  prelude-deadline: ${preludeDeadline}
 listeners:
   shared: { bind: "127.0.0.1:0", protocol: smtp }
   own: { bind: "${OWN_ADDRESS}:0", protocol: smtp, friend: alice }

@@ -1,5 +1,7 @@
 /** What `waypost join` tells the owner: what is served, what to publish in DNS, and who will be able to read what. */
 import type { RelayShows } from "../box/accept-verdicts.ts"
+import { hostname } from "../names/hostname.ts"
+import { mailHosts } from "../relay/mail-records.ts"
 import { coloured, type Mood } from "./terminal.ts"
 
 export type Joined = { readonly file: string; readonly shows: RelayShows; readonly services: readonly string[] }
@@ -32,7 +34,7 @@ export function joinedText({ file, shows, services }: Joined): string {
 
 /** One for the web and one for mail, for each domain that the relay carries. */
 function dnsRecords({ relay, domains, verdicts }: RelayShows): readonly string[] {
-  const mail = verdicts.some(({ listener }) => listener.startsWith("smtp"))
+  const mail = verdicts.find(({ listener }) => listener.startsWith("smtp"))
   const names = domains.filter((domain) => !domain.startsWith("*."))
   return domains.length === 0
     ? ["(the relay carries no domain for you, only addresses or ports)"]
@@ -41,8 +43,16 @@ function dnsRecords({ relay, domains, verdicts }: RelayShows): readonly string[]
           (domain) =>
             `${domain}.  the addresses of ${relay} (A and AAAA${isApex(domain, names) ? "" : `, or CNAME ${relay}.`})`,
         ),
-        ...(mail ? names.map((domain) => `${domain}.  MX 10 ${relay}.`) : []),
+        ...(mail ? mailExchanges(mail.mode, names, relay) : []),
       ]
+}
+
+/** Senders ask for the host that MX names: end to end that is the friend's own, whose key they are shown. */
+function mailExchanges(mode: string, names: readonly string[], relay: string): readonly string[] {
+  if (mode !== "dedicated") return names.map((domain) => `${domain}.  MX 10 ${relay}.`)
+  return mailHosts(names.flatMap((name) => hostname(name) ?? [])).map(
+    ({ domain, host }) => `${domain}.  MX 10 ${host}.`,
+  )
 }
 
 /** A zone's own name cannot be an alias (RFC 1034 §3.6.2); of a wildcard and its parent, the parent is the zone. */

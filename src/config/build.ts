@@ -99,6 +99,7 @@ function builtLimits(limits: FileContent["limits"]): Limits {
     connectionsPerSourceMax: limits["connections-per-source-max"],
     connectionsPerFriendMax: limits["connections-per-friend-max"],
     helloDeadlineMs: limits["hello-deadline"],
+    preludeDeadlineMs: limits["prelude-deadline"],
     connectDeadlineMs: limits["connect-deadline"],
     idleDeadlineMs: limits["idle-deadline"],
     messageBytesMax: limits["message-max"],

@@ -48,6 +48,7 @@ export type Limits = {
   readonly connectionsPerSourceMax: number
   readonly connectionsPerFriendMax: number
   readonly helloDeadlineMs: number
+  readonly preludeDeadlineMs: number
   readonly connectDeadlineMs: number
   readonly idleDeadlineMs: number
   readonly messageBytesMax: number
@@ -63,6 +64,8 @@ export const DEFAULT_LIMITS: Limits = {
   connectionsPerFriendMax: 4_000,
   /** Ours: a ClientHello, or a PROXY header with it, in full. One deadline from accept to route. */
   helloDeadlineMs: 10_000,
+  /** Ours: three exchanges before TLS, and a sender that is slow on each. An idle one costs about 9 kB. */
+  preludeDeadlineMs: 30_000,
   /** Ours: below what browsers and mail senders wait themselves. */
   connectDeadlineMs: 10_000,
   /** RFC 5382 §5 REQ-5: an established connection may not be dropped before 2 h 4 min of silence. */

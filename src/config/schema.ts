@@ -170,6 +170,7 @@ export const limitsSchema = z
     "connections-per-source-max": count.optional(),
     "connections-per-friend-max": count.optional(),
     "hello-deadline": deadline.optional(),
+    "prelude-deadline": deadline.optional(),
     "connect-deadline": deadline.optional(),
     "idle-deadline": deadline.optional(),
     "message-max": size.optional(),

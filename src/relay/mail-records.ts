@@ -6,7 +6,7 @@ import { createHash } from "node:crypto"
 import type { Config } from "../config/config.ts"
 import { parentOf, type Hostname } from "../names/hostname.ts"
 import { isIpv6, type IpAddress } from "../names/ip-address.ts"
-import type { Friend, FriendName, Route } from "../route/route.ts"
+import type { FriendName, Route } from "../route/route.ts"
 
 /** Mail for a domain, and the host that its MX record names. */
 export type MailPlace = {
@@ -58,7 +58,8 @@ const POLICY_SECONDS = 604_800
 export function mailPlaces(config: Config): readonly MailPlace[] {
   return config.friends.flatMap((friend) => {
     const route = friend.routes.find((each) => isMailExchange(each, config))
-    return route ? placesOf(friend).map(({ domain, host }) => ({ friend: friend.name, domain, host, route })) : []
+    const names = friend.domains.filter(({ wildcard }) => !wildcard).map(({ name }) => name)
+    return route ? mailHosts(names).map(({ domain, host }) => ({ friend: friend.name, domain, host, route })) : []
   })
 }
 
@@ -70,8 +71,9 @@ function isMailExchange(route: Route, { listeners }: Config): boolean {
 }
 
 /** A listed name above another is the domain of that host; `mx.` alone stands for the domain above; all else is both. */
-function placesOf({ domains }: Friend): readonly { readonly domain: Hostname; readonly host: Hostname }[] {
-  const names = domains.filter(({ wildcard }) => !wildcard).map(({ name }) => name)
+export function mailHosts(
+  names: readonly Hostname[],
+): readonly { readonly domain: Hostname; readonly host: Hostname }[] {
   const hostUnder = (domain: Hostname) => names.find((name) => parentOf(name) === domain)
   return names
     .filter((name) => !names.includes(parentOf(name) ?? name) || parentOf(name) === undefined)

@@ -15,7 +15,7 @@ import { FaultError, kindOf, type FaultCode } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText } from "../names/endpoint.ts"
 import type { Hostname } from "../names/hostname.ts"
-import { splice } from "../net/splice.ts"
+import { splice, type Spliced } from "../net/splice.ts"
 import type { Wishes } from "../prelude/prelude.ts"
 import { STARTTLS_PROTOCOLS, type VisitorSide } from "../prelude/preludes.ts"
 import {
@@ -195,7 +195,8 @@ class PreludeVisit {
       this.#finish()
       home.write(received) // as the sender wrote it: the TLS that begins here ends at home
       this.#tell("spliced", undefined, routeName(route))
-      await splice(this.#socket, home, { idleDeadlineMs: this.#options.idleDeadlineMs() })
+      const spliced = await splice(this.#socket, home, { idleDeadlineMs: this.#options.idleDeadlineMs() })
+      this.#tellCarried(route, spliced)
     } catch (error) {
       if (!this.#isOver()) this.#notCarried(route, received, error)
     }
@@ -254,6 +255,12 @@ class PreludeVisit {
 
   get #listener(): ListenerName {
     return this.#came.visitor.listener
+  }
+
+  #tellCarried(route: Route, { how, leftToRightBytes, rightToLeftBytes }: Spliced): void {
+    const { listener, remote } = this.#came.visitor
+    const moved = { bytesToBackend: leftToRightBytes, bytesToVisitor: rightToLeftBytes, how }
+    this.#options.log.info("carried", { listener, route: routeName(route), remote: endpointText(remote), ...moved })
   }
 
   #tell(event: string, code: FaultCode | undefined, detail: string): void {

@@ -49,7 +49,7 @@ export function preludePart(now: Now, { clock, log }: Outside, needs: PreludeNee
     },
     becomeEnd: (socket, visitor, begun) => mail.accept(socket, { ...visitor, ...begun }),
     turnAway: (socket, text) => turnAway(socket, text, secureContext, clock),
-    deadlineMs: () => limits().helloDeadlineMs,
+    deadlineMs: () => limits().preludeDeadlineMs,
     idleDeadlineMs: () => limits().idleDeadlineMs,
     accounts,
     clock,
