@@ -2,7 +2,6 @@
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
 import { Transform } from "node:stream"
-import { setTimeout as delay } from "node:timers/promises"
 
 export type Home = AsyncDisposable & { readonly port: number }
 
@@ -41,22 +40,12 @@ export async function farHome(port: number, oneWayMs: number): Promise<Home> {
 
 /** Keeps order and holds every piece for that long, however many follow. */
 function late(ms: number): Transform {
-  let before: Promise<void> = Promise.resolve()
-  const pass = (stream: Transform, piece: Buffer) => {
-    const due = delay(ms)
-    before = before.then(async () => {
-      await due
-      stream.push(piece)
-    })
-  }
   return new Transform({
     transform(piece: Buffer, _, done) {
-      pass(this, piece)
+      setTimeout(() => this.push(piece), ms) // timers of one length fire in the order in which they were set
       done()
     },
-    flush(done) {
-      void before.then(() => done())
-    },
+    flush: (done) => void setTimeout(done, ms),
   })
 }
 

@@ -34,12 +34,12 @@ export type MailInternet = AsyncDisposable & {
   /** All certificates that a sender is to trust, in one file. */
   readonly trustFile: string
   /** Runs a program in there until the end. */
-  start(program: Judge | "node", args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Running>
+  readonly start: (program: Judge | "node", args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Running>
   /** Runs it to its end; resolves to what it printed. Does not reject. */
-  run(program: Judge | "node", ...args: readonly string[]): Promise<string>
+  readonly run: (program: Judge | "node", ...args: readonly string[]) => Promise<string>
 }
 
-export type Running = { readonly child: ChildProcess; said(): string }
+export type Running = { readonly child: ChildProcess; readonly said: () => string }
 
 export async function openMailInternet(): Promise<MailInternet> {
   await using undo = new AsyncDisposableStack()
@@ -82,7 +82,8 @@ export async function openMailInternet(): Promise<MailInternet> {
   return { folder, within, keys, trustFile, start, run, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
-type Start = Pick<MailInternet, "start">["start"]
+type Start = MailInternet["start"]
+type Programs = Pick<MailInternet, "start" | "run">
 
 /** RFC 7672: the MX and the TLSA record in a signed zone. RFC 8461: the policy's name and its id. */
 function zoneText(keys: Readonly<Record<FriendsName, KeyPair>>): string {
@@ -115,7 +116,7 @@ async function startZone(folder: string, keys: Readonly<Record<FriendsName, KeyP
   await start("knotd", ["-c", join(own, "knot.conf")])
 }
 
-async function startResolver(folder: string, { start, run }: Pick<MailInternet, "start" | "run">): Promise<void> {
+async function startResolver(folder: string, { start, run }: Programs): Promise<void> {
   const anchor = join(folder, "anchor")
   const keys = await eventually("the zone is signed", async () => {
     const lines = await run("dig", "+short", "+tries=1", "+time=1", `@${AT.zone}`, "DNSKEY", "example.")

@@ -49,8 +49,8 @@ export async function startOpenSmtpd(options: {
     "chmod 711 /var/spool/smtpd",
     `exec "$0" -d -f ${file}`,
   ].join(" && ")
-  const [command = "", ...args] = [...within, "unshare", "--mount", "sh", "-c", script, judgePath("smtpd")]
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] })
+  const inOwnMounts = [...within, "unshare", "--mount", "sh", "-c", script, judgePath("smtpd")]
+  const child = spawn("env", inOwnMounts, { stdio: ["ignore", "pipe", "pipe"] })
   let output = ""
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (piece: Buffer) => (output += piece.toString()))
   undo.defer(async () => {

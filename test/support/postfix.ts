@@ -64,8 +64,8 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
     log,
     submit: ({ from, to, subject, text }) => {
       const input = `From: ${from}\nTo: ${to}\nSubject: ${subject}\n\n${text}\n`
-      const [program = "", ...words] = [...(options.within ?? []), "sendmail", "-C", conf, "-i", "-f", from, to]
-      execFileSync(program, words, { input })
+      const words = [...(options.within ?? []), "sendmail", "-C", conf, "-i", "-f", from, to]
+      execFileSync("env", words, { input }) // env(1) runs what follows, whichever word comes first
     },
     mailbox: async () => {
       const inbox = join(mail, "inbox", "new")
