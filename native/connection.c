@@ -97,8 +97,10 @@ void connection_splice(struct loop *loop, const uint8_t *record) {
     setsockopt(connection->visitor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(connection->backend, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connection->idle_ms > 0) wheel_set(&loop->wheel, &connection->timer, loop->now_ms + connection->idle_ms);
-    loop_watch(loop, connection->visitor, WATCHED_VISITOR, connection->slot, connection->generation);
-    loop_watch(loop, connection->backend, WATCHED_BACKEND, connection->slot, connection->generation);
+    struct flow *up = &connection->to_backend, *down = &connection->to_visitor;
+    up->room_awaited = down->room_awaited = true; /* told at once where there is room: then what was given is delivered */
+    loop_watch(loop, connection->visitor, interest_in(up, down), WATCHED_VISITOR, connection);
+    loop_watch(loop, connection->backend, interest_in(down, up), WATCHED_BACKEND, connection);
 }
 
 void connection_ready(struct loop *loop, struct connection *connection, bool of_visitor, uint32_t events) {
