@@ -1,6 +1,6 @@
 /**
  * The relay's carriers of one box: hands out tickets, keeps the carriers that came of them until a visitor needs one,
- * and keeps as many ready as the last seconds needed.
+ * and keeps as many ready as the last moments needed.
  */
 import type { Socket } from "node:net"
 import type { Clock, Instant } from "../clock/clock.ts"
@@ -11,8 +11,8 @@ import type { StreamRequest } from "./wire.ts"
 /** Ours: from ticket to greeting. */
 const TICKET_LIFETIME_MS = 20_000
 /** Ours: how often what is ready is held against what was needed. */
-const TEND_EVERY_MS = 1_000
-/** Ours: what is kept ready for each that the last second took, and what is kept of it a second later. */
+const TEND_EVERY_MS = 250
+/** Ours: what is kept ready for each that was taken since the last look, and what is kept of it at the next one. */
 const READY_PER_TAKEN = 2
 const SHRINK = 0.9
 
@@ -77,7 +77,6 @@ class Pool implements CarrierPool {
   take(request: StreamRequest): Socket | undefined {
     this.#taken += 1
     const carrier = this.#ready.pop()
-    if (this.#ready.length < this.#wanted / 2) this.#fill()
     if (!carrier) return undefined
     const { socket, gone } = carrier
     socket.off("close", gone).off("end", gone).off("data", gone).pause()
@@ -92,7 +91,7 @@ class Pool implements CarrierPool {
     this.#ready = []
   }
 
-  /** Forgets what is too old, and wants as many as the last second took, with room. */
+  /** Forgets what is too old, and wants as many as were taken since the last time, with room. */
   tend(): void {
     const now = this.#options.clock.now()
     for (const [id, { until }] of this.#out) if (until < now) this.#out.delete(id)
