@@ -3,7 +3,9 @@ import { execFile } from "node:child_process"
 import { createHash, randomBytes, type Hash } from "node:crypto"
 import { promisify } from "node:util"
 import { describe, expect, test } from "@jest/globals"
-import { echo } from "../../support/backend.ts"
+import type { SocketAddress } from "../../../src/names/endpoint.ts"
+import type { Decide } from "../../../src/net/engine.ts"
+import { echo, type Backend } from "../../support/backend.ts"
 import { carry } from "../../support/door.ts"
 import { engineWorld } from "../../support/engine-world.ts"
 import { engines } from "../../support/engines.ts"
@@ -104,17 +106,19 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
     expect(await relay.reported()).toMatchObject({ how: "undecided" })
   })
 
+  /** So many visitors, every other one of whom is given to JavaScript; all have heard what they said. */
+  async function halfAdopted(to: SocketAddress, count: number): Promise<readonly Peer[]> {
+    const came = await Promise.all(Array.from({ length: count }, () => arrives(to)))
+    for (const [index, peer] of came.entries()) peer.say(index % 2 === 0 ? "adopt" : "carry")
+    await Promise.all(came.map((peer, index) => peer.hears(index % 2 === 0 ? "adopt" : "carry")))
+    return came
+  }
+
   test("connections that were given away and connections that are carried do not disturb each other", async () => {
     const target = await service(echo)
-    const relay = await listens(({ received }) =>
-      received[0] === "a".charCodeAt(0)
-        ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.on("error", () => {}).pipe(socket) }
-        : carry(target.at),
-    )
+    const relay = await listens(adoptOrCarry(target))
     for (let wave = 0; wave < 4; wave++) {
-      const crowd = await Promise.all(Array.from({ length: 40 }, () => arrives(relay.bound)))
-      for (const [index, peer] of crowd.entries()) peer.say(index % 2 === 0 ? "adopt" : "carry")
-      await Promise.all(crowd.map((peer, index) => peer.hears(index % 2 === 0 ? "adopt" : "carry")))
+      const crowd = await halfAdopted(relay.bound, 40)
       for (const [index, peer] of crowd.entries()) {
         if (index % 3 === 0) peer.reset()
         else peer.finish()
@@ -193,15 +197,9 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
 
   test("visitors who reset while JavaScript is busy disturb nobody who comes after them", async () => {
     const target = await service(echo)
-    const relay = await listens(({ received }) =>
-      received[0] === "a".charCodeAt(0)
-        ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.on("error", () => {}).pipe(socket) }
-        : carry(target.at),
-    )
+    const relay = await listens(adoptOrCarry(target))
     for (let wave = 0; wave < 3; wave++) {
-      const leaving = await Promise.all(Array.from({ length: 30 }, () => arrives(relay.bound)))
-      for (const [index, peer] of leaving.entries()) peer.say(index % 2 === 0 ? "adopt" : "carry")
-      await Promise.all(leaving.map((peer, index) => peer.hears(index % 2 === 0 ? "adopt" : "carry")))
+      const leaving = await halfAdopted(relay.bound, 30)
       for (const peer of leaving) peer.say("and more")
       for (const home of target.peers.slice(-15)) home.reset()
       for (const peer of leaving) peer.reset()
@@ -287,6 +285,14 @@ describe.each(engines)("pitfalls: $name", ({ start }) => {
     home.finish()
   })
 })
+
+/** Who says `adopt` is given away and hears himself; others are carried. */
+function adoptOrCarry(target: Backend): Decide {
+  return ({ received }) =>
+    received[0] === "a".charCodeAt(0)
+      ? { do: "adopt", skipBytes: 0, adopted: (socket) => void socket.on("error", () => {}).pipe(socket) }
+      : carry(target.at)
+}
 
 const SPEAKS_URGENTLY = `
   socket(my $s, PF_INET, SOCK_STREAM, 0); connect($s, sockaddr_in($ARGV[0], inet_aton("127.0.0.1"))) or die;
