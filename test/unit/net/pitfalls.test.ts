@@ -4,7 +4,10 @@ import { join } from "node:path"
 import { expect, test } from "@jest/globals"
 
 const table = readFileSync(join(import.meta.dirname, "README.md"), "utf8")
-const rows = [...table.matchAll(/^\|[^|]*\| ([a-z-]+): (.+) \|$/gm)].map(([, file = "", name = ""]) => ({ file, name }))
+const rows = [...table.matchAll(/^\|[^|]*\| ([a-z/-]+): (.+) \|$/gm)].map(([, file = "", name = ""]) => ({
+  file,
+  name,
+}))
 
 test.each(rows)("$file: $name", ({ file, name }) => {
   const source = readFileSync(join(import.meta.dirname, `${file}.test.ts`), "utf8")
