@@ -3,9 +3,9 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { startBox, type Box, type RelayStatus } from "../box/box.ts"
 import { systemClock } from "../clock/clock.ts"
+import { fired } from "../clock/grace.ts"
 import type { BoxConfig } from "../config/box-config.ts"
 import type { Log } from "../log/log.ts"
-import { fired } from "./stop-signal.ts"
 
 /** Ours: how old a status may be before it is taken for that of a box that no longer runs. */
 export const STATUS_FRESH_MS = 15_000

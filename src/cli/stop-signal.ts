@@ -16,10 +16,3 @@ export function stopSignal(): AbortSignal {
   process.channel?.unref() // listened to, it would keep the process alive
   return controller.signal
 }
-
-/** Resolves when the signal has fired. */
-export function fired(signal: AbortSignal): Promise<void> {
-  return signal.aborted
-    ? Promise.resolve()
-    : new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
-}

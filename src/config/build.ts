@@ -102,6 +102,7 @@ function builtLimits(limits: FileContent["limits"]): Limits {
     preludeDeadlineMs: limits["prelude-deadline"],
     connectDeadlineMs: limits["connect-deadline"],
     idleDeadlineMs: limits["idle-deadline"],
+    drainDeadlineMs: limits["drain-deadline"],
     messageBytesMax: limits["message-max"],
     spoolPerFriendBytesMax: limits["spool-per-friend-max"],
     mailLifetimeMs: limits["mail-lifetime"],

@@ -51,6 +51,7 @@ export type Limits = {
   readonly preludeDeadlineMs: number
   readonly connectDeadlineMs: number
   readonly idleDeadlineMs: number
+  readonly drainDeadlineMs: number
   readonly messageBytesMax: number
   readonly spoolPerFriendBytesMax: number
   readonly mailLifetimeMs: number
@@ -70,6 +71,8 @@ export const DEFAULT_LIMITS: Limits = {
   connectDeadlineMs: 10_000,
   /** RFC 5382 §5 REQ-5: an established connection may not be dropped before 2 h 4 min of silence. */
   idleDeadlineMs: 124 * 60_000,
+  /** Ours: what is under way may take this long to end when the relay is stopped; systemd kills after 90 s. */
+  drainDeadlineMs: 20_000,
   /** Ours: what large providers accept (RFC 5321 §4.5.3.1.7 asks for 64 kB at least). */
   messageBytesMax: 52_428_800,
   /** Ours: what one friend may leave in our spool before we answer 452. */

@@ -173,6 +173,7 @@ export const limitsSchema = z
     "prelude-deadline": deadline.optional(),
     "connect-deadline": deadline.optional(),
     "idle-deadline": deadline.optional(),
+    "drain-deadline": deadline.optional(),
     "message-max": size.optional(),
     "spool-per-friend-max": size.optional(),
     "mail-lifetime": leaf(

@@ -7,6 +7,7 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { TLSSocket, type TLSSocketOptions } from "node:tls"
 import { systemClock, type Clock } from "../clock/clock.ts"
+import { grace } from "../clock/grace.ts"
 import type { FaultCode } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
 import { routeName, type Route } from "../route/route.ts"
@@ -28,8 +29,8 @@ import {
 export interface WebProxy {
   /** Takes a connection over; bytes already read from it must have been given back to it. */
   accept(socket: Socket, arrived: Arrived): void
-  /** Accepts no more, lets requests under way end, then cuts what is left. */
-  stop(): Promise<void>
+  /** Accepts no more, lets requests under way end, then cuts what is left: after a grace, or when `cut` fires. */
+  stop(cut?: AbortSignal): Promise<void>
 }
 
 export type WebOptions = FindOptions & {
@@ -81,12 +82,12 @@ class ReverseProxy implements WebProxy {
     end.resume() // it may have been paused while its first bytes were looked at
   }
 
-  async stop(): Promise<void> {
+  async stop(cut?: AbortSignal): Promise<void> {
     const stopped = new Promise<void>((resolve) => (this.#stopped = resolve))
     this.#server.close()
     for (const [end, { answer }] of this.#visits) if (!answer || answer.closed) end.destroy()
-    const cut = (): void => this.#visits.forEach((_, end) => end.destroy())
-    const forget = (this.#options.clock ?? systemClock).after(this.#limits.stopGraceMs, cut)
+    const cutAll = (): void => this.#visits.forEach((_, end) => end.destroy())
+    const forget = grace(this.#options.clock ?? systemClock, this.#limits.stopGraceMs, cut, cutAll)
     if (this.#visits.size > 0) await stopped
     forget()
   }

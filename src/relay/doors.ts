@@ -47,11 +47,16 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
   const { accounts } = peers
   const engine = closing.adopt(outside.engine ?? chooseEngine({ log }), (opened) => opened.close())
   const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
+  const handedOver = closing.adopt(new Set<Socket>(), cutAll)
   const decisions = passthrough({
     ground: () => now.standing,
     admission: new Admission(() => now.standing.config.limits),
     resolved,
-    handOver: (socket, connection) => take(socket, connection, now, { ...peers, engine }),
+    handOver: (socket, connection) => {
+      handedOver.add(socket)
+      socket.once("close", () => handedOver.delete(socket))
+      take(socket, connection, now, { ...peers, engine })
+    },
     greeted: peers.boxes.attached.greeted,
     log,
   })
@@ -66,6 +71,11 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
     decideDeadlineMs: () => now.standing.config.limits.helloDeadlineMs,
   })
   return { listeners, resolved }
+}
+
+/** Whoever has them had time enough: what is still open would keep the process alive. */
+function cutAll(sockets: ReadonlySet<Socket>): void {
+  for (const socket of sockets) socket.destroy()
 }
 
 /** Gives a connection that the relay takes part in to whoever speaks its protocol. */

@@ -3,6 +3,7 @@
  * is decided here; the parts are made, given to each other, and closed in the opposite order.
  */
 import type { Clock } from "../clock/clock.ts"
+import { fired } from "../clock/grace.ts"
 import type { Config } from "../config/config.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText } from "../names/endpoint.ts"
@@ -22,6 +23,8 @@ export type RelayOptions = {
 }
 
 export type Relay = {
+  /** What it stands on now. */
+  readonly config: Config
   /** Where it listens, with real ports where 0 was asked for; the admin endpoint as `admin`. */
   readonly bound: readonly Bound[]
   readonly verdicts: readonly Verdict[]
@@ -30,12 +33,12 @@ export type Relay = {
    * BIND_REFUSED; then nothing has changed. Calls must not overlap.
    */
   reload(config: Config): Promise<void>
-  /** Accepts nothing more, lets what is under way end, and cuts what is left after `drainMs`. Later calls wait for the first. */
+  /**
+   * Accepts nothing more, lets what is under way end, and cuts what is left after `drainMs` (`limits.drain-deadline` if
+   * not given). Called again it waits for the same end, and can only bring the cut forward.
+   */
   stop(drainMs?: number): Promise<void>
 }
-
-/** Ours: a connection that is carried may take this long to end when the relay is stopped; systemd kills after 90 s. */
-export const DRAIN_MS = 20_000
 
 /** Starts everything or nothing. Rejects with PROMISE_BROKEN, BIND_REFUSED or STATE_LOCKED, or with what the system says. */
 export async function startRelay(config: Config, { clock, log, engine }: RelayOptions): Promise<Relay> {
@@ -58,6 +61,8 @@ class RunningRelay implements Relay {
   readonly #now: Now
   readonly #parts: Parts
   readonly #running: Running
+  /** Fires when what is still under way may not go on. */
+  readonly #cut = new AbortController()
   #stopped: Promise<void> | undefined
 
   constructor(now: Now, parts: Parts, running: Running) {
@@ -69,6 +74,10 @@ class RunningRelay implements Relay {
   get bound(): readonly Bound[] {
     const { listeners, admin } = this.#parts
     return admin ? [...listeners.bound, admin] : listeners.bound
+  }
+
+  get config(): Config {
+    return this.#now.standing.config
   }
 
   get verdicts(): readonly Verdict[] {
@@ -104,22 +113,16 @@ class RunningRelay implements Relay {
     this.tell()
   }
 
-  stop(drainMs = DRAIN_MS): Promise<void> {
-    return (this.#stopped ??= this.#stop(drainMs))
+  stop(drainMs = this.#now.standing.config.limits.drainDeadlineMs): Promise<void> {
+    const forget = this.#running.clock.after(drainMs, () => this.#cut.abort())
+    this.#stopped ??= this.#stop(this.#cut.signal)
+    return this.#stopped.finally(forget)
   }
 
-  async #stop(drainMs: number): Promise<void> {
+  async #stop(cut: AbortSignal): Promise<void> {
     const { mail, web, delivery, listeners, attached } = this.#parts
-    const drained = this.#within(drainMs, Promise.all([listeners.stop(), attached.drain()]))
-    await Promise.all([drained, mail.stop(), web.stop(), delivery.stop()])
+    const drained = Promise.race([Promise.all([listeners.stop(), attached.drain()]), fired(cut)])
+    await Promise.all([drained, mail.stop(cut), web.stop(cut), delivery.stop(cut)])
     await this.#running.closing.disposeAsync()
-  }
-
-  /** Waits for `ended`, but not for longer than `delayMs`. */
-  #within(delayMs: number, ended: Promise<unknown>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const forget = this.#running.clock.after(delayMs, resolve)
-      ended.then(() => resolve(), reject).finally(forget)
-    })
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../clock/clock.ts"
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { boxCarriers, type Serve } from "./box-carriers.ts"
 import { readTicket } from "./carrier.ts"
-import { keepAlive } from "./heartbeat.ts"
+import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import { pinOf, samePin, type Pin } from "./pin.ts"
 import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import {
@@ -62,10 +62,11 @@ export async function boxEnd(options: BoxEndOptions): Promise<BoxEnd> {
   const tls = await dial(options)
   const session = performServerHandshake(tls, SESSION_OPTIONS)
   session.setLocalWindowSize(SESSION_WINDOW_BYTES)
-  return attach(session, options)
+  return attach(session, tls, options)
 }
 
-function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<BoxEnd> {
+function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOptions): Promise<BoxEnd> {
+  const tunnel = { session, socket: tls }
   let ending: Ending = "closed"
   let lastRttMs: number | undefined
   const leaving = new Promise<void>((resolve) => session.once("goaway", () => resolve()))
@@ -76,11 +77,11 @@ function attach(session: ServerHttp2Session, options: BoxEndOptions): Promise<Bo
   }
   const carriers = options.carriers ? boxCarriers(options) : undefined
   void gone.then(() => carriers?.close())
-  const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, leave, close: () => session.destroy() }
-  session.on("error", () => session.destroy())
-  keepAlive(session, options.clock, (ms) => (lastRttMs = ms))
+  const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, leave, close: () => endAtOnce(tunnel) }
+  session.on("error", () => endAtOnce(tunnel))
+  keepAlive(tunnel, options.clock, (ms) => (lastRttMs = ms))
   return new Promise((resolve, reject) => {
-    const overdue = options.clock.after(ATTACH_DEADLINE_MS, () => session.destroy())
+    const overdue = options.clock.after(ATTACH_DEADLINE_MS, () => endAtOnce(tunnel))
     session.once("close", () => {
       overdue()
       reject(new Error(ending === "closed" ? notLetIn(options) : "what the relay could do breaks this box's promise"))

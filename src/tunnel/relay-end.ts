@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import { ticketText, type Ticket } from "./carrier.ts"
-import { keepAlive } from "./heartbeat.ts"
+import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import type { Pin } from "./pin.ts"
 import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import { CARRIERS_PATH, CLAIM_PATH, STATUS, streamHeaders, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
@@ -43,11 +43,12 @@ export type RelayEnd = {
 export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
   const session = connect("https://box", { ...SESSION_OPTIONS, createConnection: () => socket })
   const gone = new Promise<void>((resolve) => session.once("close", resolve))
+  const tunnel = { session, socket }
   let lastRttMs: number | undefined
   let streams = 0
-  session.on("error", () => session.destroy()) // told by `gone`; the reason is the network's
+  session.on("error", () => endAtOnce(tunnel)) // told by `gone`; the reason is the network's
   session.once("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
-  keepAlive(session, clock, (ms) => (lastRttMs = ms))
+  keepAlive(tunnel, clock, (ms) => (lastRttMs = ms))
 
   const open = (request: StreamRequest): Duplex => {
     const stream = session.request(streamHeaders(request), { endStream: false })
@@ -78,7 +79,7 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
       session.close() // sends GOAWAY and waits for its streams
       return gone
     },
-    close: () => session.destroy(),
+    close: () => endAtOnce(tunnel),
   }
 }
 

@@ -6,6 +6,7 @@ import { once } from "node:events"
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import type { Engine } from "../../src/net/engine.ts"
 import { scratchFolder } from "./program.ts"
 import { eventually } from "./eventually.ts"
 import { startWaypost } from "./waypost.ts"
@@ -28,6 +29,8 @@ export type RelayProgramOptions = {
   readonly folder?: string
   /** How far its clock is ahead of ours: the way to start it again tomorrow. */
   readonly clockAheadMs?: number
+  /** The best one that is built unless given. */
+  readonly engine?: Engine["kind"]
 }
 
 /** `yaml`: everything but `relay:`. Binds to port 0 are the way to have any free one. */
@@ -38,7 +41,9 @@ export async function startRelayProgram(yaml: string, options: RelayProgramOptio
   await mkdir(folder, { recursive: true })
   await writeFile(file, `relay:\n  name: relay.bob.example\n  state: ./state\n${yaml}`)
 
-  const child = startWaypost(["relay", "-c", file], { node: clockFlags(options.clockAheadMs) })
+  const child = startWaypost(["relay", "-c", file, ...(options.engine ? ["--engine", options.engine] : [])], {
+    node: clockFlags(options.clockAheadMs),
+  })
   const closed = once(child, "close")
   const log: LogLine[] = []
   let complaint = ""

@@ -1,8 +1,9 @@
+import { fired } from "../../clock/grace.ts"
 import { fileURLToPath } from "node:url"
 import { openDemo } from "../../lab/demo/demo.ts"
 import { commandsText, exchangesTable, seenText } from "../demo-report.ts"
 import { EXIT } from "../exit-code.ts"
-import { fired, stopSignal } from "../stop-signal.ts"
+import { stopSignal } from "../stop-signal.ts"
 import { columns, say, sayJson } from "../terminal.ts"
 import { JSON_OUTPUT, verb } from "../verb.ts"
 

@@ -1,14 +1,16 @@
 import { systemClock } from "../../clock/clock.ts"
+import { fired } from "../../clock/grace.ts"
 import type { Log } from "../../log/log.ts"
 import { chooseEngine } from "../../net/choose-engine.ts"
 import { startRelay, type Relay } from "../../relay/relay.ts"
 import { complaintOf } from "../complaint.ts"
 import { loadConfigFile } from "../config-file.ts"
+import { endAnyway } from "../end-anyway.ts"
 import { EXIT } from "../exit-code.ts"
 import { followFile } from "../follow-file.ts"
 import { programLog, quietUntil } from "../program-log.ts"
 import { startSummary } from "../start-summary.ts"
-import { fired, stopSignal } from "../stop-signal.ts"
+import { stopSignal } from "../stop-signal.ts"
 import { columns, say } from "../terminal.ts"
 import { CONFIG, verb } from "../verb.ts"
 
@@ -38,6 +40,7 @@ export const relay = verb({
     await fired(stop)
     forget()
     log.info("stopping")
+    endAnyway(running.config.limits.drainDeadlineMs, log)
     await running.stop()
     log.info("stopped")
     return EXIT.fine

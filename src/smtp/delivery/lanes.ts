@@ -2,6 +2,7 @@
  * The deliveries that run: for each destination some lanes, each with one connection and one message at a time. A lane
  * ends by itself; nothing that a next hop does keeps it open beyond the deadlines of session.ts.
  */
+import { grace } from "../../clock/grace.ts"
 import type { Log } from "../../log/log.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import { failed, type Answer } from "./answer.ts"
@@ -75,13 +76,13 @@ export class Lanes {
     }
   }
 
-  /** Lets running messages end, cuts them after a grace, and resolves when all is settled. */
-  async stop(): Promise<void> {
+  /** Lets running messages end, cuts them after a grace or when `cut` fires, and resolves when all is settled. */
+  async stop(cut?: AbortSignal): Promise<void> {
     this.#stopping.abort()
     for (const destination of this.#destinations.values()) {
       for (const job of destination.empty()) void this.#run(this.#settle(job, NOBODY, UNTRIED))
     }
-    const forget = this.#way.clock.after(STOP_GRACE_MS, () => {
+    const forget = grace(this.#way.clock, STOP_GRACE_MS, cut, () => {
       this.#cut = true
       for (const session of this.#sessions) session.close()
     })

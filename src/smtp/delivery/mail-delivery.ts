@@ -67,8 +67,8 @@ export interface MailDelivery {
   hurry(messages: readonly KeptMessage[]): Promise<readonly number[]>
   /** These were held or deleted in the spool: no new try for them begins. One that is under way goes on. */
   withdraw(ids: ReadonlySet<MessageId>): void
-  /** Begins nothing new. Resolves when what was running is recorded; what takes too long is cut and comes again. */
-  stop(): Promise<void>
+  /** Begins nothing new. Resolves when what was running is recorded; what takes too long, or runs when `cut` fires, is cut and comes again. */
+  stop(cut?: AbortSignal): Promise<void>
 }
 
 /** Ours: messages of one friend in memory; the rest stays in the spool, and nobody else waits behind it. */
@@ -161,12 +161,12 @@ class Scheduler implements MailDelivery {
     this.#lanes.withdraw(ids)
   }
 
-  async stop(): Promise<void> {
+  async stop(cut?: AbortSignal): Promise<void> {
     this.#stopping.abort()
     this.#alarm.clear()
     this.#forgetting.clear()
     await this.#looking
-    await this.#lanes.stop()
+    await this.#lanes.stop(cut)
   }
 
   async #settle(job: Job, answers: Answers, how: How): Promise<void> {

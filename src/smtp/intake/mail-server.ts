@@ -5,6 +5,7 @@
 import type { Socket } from "node:net"
 import { SMTPServer } from "smtp-server"
 import type { Clock } from "../../clock/clock.ts"
+import { grace } from "../../clock/grace.ts"
 import { kindOf } from "../../faults/faults.ts"
 import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
@@ -41,8 +42,11 @@ export interface MailServer {
   readonly sessions: number
   /** Takes over a connection of which nothing was read yet, or whose first bytes were put back. */
   accept(socket: Socket, arrival: Arrival): void
-  /** New connections and waiting sessions get 421; a message that is coming in still gets its answer. Resolves when all are gone. */
-  stop(): Promise<void>
+  /**
+   * New connections and waiting sessions get 421; a message that is coming in still gets its answer, unless it takes
+   * longer than STOP_MS_MAX or `cut` fires. Resolves when all are gone.
+   */
+  stop(cut?: AbortSignal): Promise<void>
 }
 
 /** RFC 5321 §4.5.3.2.7: a server waits five minutes at least for the next command. */
@@ -115,12 +119,12 @@ class LibraryMailServer implements MailServer {
     session.init()
   }
 
-  async stop(): Promise<void> {
+  async stop(cut?: AbortSignal): Promise<void> {
     const stopped = new Promise<void>((resolve) => (this.#stopped = resolve))
-    const forget = this.#intake.clock.after(STOP_MS_MAX, () => {
+    for (const session of this.#sessions) session.end("STOPPING")
+    const forget = grace(this.#intake.clock, STOP_MS_MAX, cut, () => {
       for (const session of this.#sessions) session.cut()
     })
-    for (const session of this.#sessions) session.end("STOPPING")
     this.#resolveIfEmpty()
     await stopped
     forget()

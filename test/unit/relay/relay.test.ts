@@ -166,6 +166,15 @@ describe("a stop", () => {
     await bob.relay.stop(0)
     await cut
   })
+
+  test("that was patient can be made impatient", async () => {
+    await using bob = await testRelay(ownPort("echo", await echo("")))
+    const running = await connected(bob.at("own"))
+    await answerOn(running, "first")
+    const stopped = bob.relay.stop(24 * 3_600_000)
+    await bob.relay.stop(0)
+    await stopped
+  })
 })
 
 /** A port of the friend's own, whatever it carries. */

@@ -15,6 +15,7 @@ import { pinOf, type Pin } from "../../../src/tunnel/pin.ts"
 import type { RelayEnd } from "../../../src/tunnel/relay-end.ts"
 import { serviceName, type StreamRequest } from "../../../src/tunnel/wire.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
+import { silentNetwork } from "../../support/silent-network.ts"
 
 const loopback = ipAddress("127.0.0.1") as IpAddress
 const somewhere = socketAddress("192.0.2.9:50000") as SocketAddress
@@ -161,6 +162,22 @@ test("the box hears when the relay drains, and a running stream ends in peace", 
   expect(await text(stream)).toBe("begun and finished")
   await drained
   expect(await end.gone).toBe("closed")
+})
+
+test("a tunnel that was drained and whose other end fell silent is gone as soon as it is closed", async () => {
+  const bob = await relay()
+  await using network = await silentNetwork(bob.endpoint.port)
+  const alice = await box(bob, { relay: { ...bob.endpoint, port: network.port } })
+  const { box: atRelay } = await bob.attached
+  const stream = atRelay.open(wants("echo")).on("error", () => {})
+  stream.write("held open")
+  await once(stream, "data")
+  network.fallSilent()
+  void atRelay.drain()
+  void alice.leave()
+  atRelay.close()
+  alice.close()
+  await Promise.all([atRelay.gone, alice.gone])
 })
 
 test("a blocked reader does not delay another stream", async () => {
