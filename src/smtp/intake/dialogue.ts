@@ -59,7 +59,7 @@ export class Dialogue {
       routeFor: (domain) => routeFor(this.#came.listener, domain),
       listIn: (file) => lists.of(file),
     })
-    if (admitted.kind === "refused") return admitted
+    if (admitted.kind === "refused") return this.#mayBeCarried(admitted)
     const { route, address } = admitted
     const { friend } = route
     const full = transaction.refuses(friend, address, limits.recipientsMax)
@@ -128,6 +128,15 @@ export class Dialogue {
     this.#passage?.close()
   }
 
+  /**
+   * A friend whose mail is carried end to end may list his mail host and not the domain behind the @. What came here only
+   * because it could not be carried may be for him: it must come again, and not bounce.
+   */
+  #mayBeCarried(refused: Refused): Refused {
+    const { code, detail } = refused.why
+    return this.#came.unnamed && code === "NOT_OURS" ? refuse(fault("UNNAMED_SENDER", detail)) : refused
+  }
+
   #incoming(transaction: Transaction, ending: Ending, { client, extended, cipher }: Peer) {
     const { name, spool, clock, limits } = this.#intake
     const draft = spool.draft()
@@ -151,6 +160,8 @@ function good(enhanced: `2.${number}.${number}`, text: string): Answer {
   return { kind: "good", enhanced, text }
 }
 
-function refuse(why: Fault): { readonly kind: "refused"; readonly why: Fault } {
+type Refused = { readonly kind: "refused"; readonly why: Fault }
+
+function refuse(why: Fault): Refused {
   return { kind: "refused", why }
 }

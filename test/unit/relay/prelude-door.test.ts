@@ -153,6 +153,13 @@ describe("a sender that names nobody here", () => {
   })
 })
 
+test("mail that could not be carried and is nobody's here is told to come again: it may be for a friend who lists his host alone", async () => {
+  const bob = await sharedPort({}, { otherwise: "peer" })
+  using carol = await sender(bob.port, undefined)
+  await carol.says("EHLO mx.sender.example", "MAIL FROM:<carol@sender.example>")
+  expect(await carol.says("RCPT TO:<alice@listed.nowhere.example>")).toMatch(/^421 4\.7\.0 Your TLS names no host/)
+})
+
 describe("a sender without TLS", () => {
   test("is asked for it", async () => {
     const bob = await sharedPort({})
