@@ -19,8 +19,9 @@
 #define MODERATED_PIECE_BYTES (256 * 1024)
 #define MODERATION_NS (50 * 1000)
 
-/* Ours: how long a batch of events may grow. */
+/* Ours: how long a batch of events may grow while there is other work, and one that tells of nothing but ends in any case. */
 #define EVENTS_HELD_MS 1
+#define ENDS_HELD_MS 2
 
 static void *run(void *argument);
 static void turn(struct loop *loop);
@@ -53,10 +54,10 @@ bool loop_start(struct loop *loop) {
 void loop_post(struct loop *loop, const uint8_t *records, uint32_t count) {
     const uint64_t one = 1;
     pthread_mutex_lock(&loop->mutex);
-    bool was_empty = loop->inbox.length == 0;
     bytes_append(&loop->inbox, records, count);
     pthread_mutex_unlock(&loop->mutex);
-    if (was_empty && write(loop->wake, &one, sizeof one) < 0) fatal("eventfd");
+    atomic_store(&loop->posted, true);
+    if (atomic_exchange(&loop->asleep, false) && write(loop->wake, &one, sizeof one) < 0) fatal("eventfd");
 }
 
 void loop_join(struct loop *loop) {
@@ -97,16 +98,26 @@ static struct connection *find(struct loop *loop, uint32_t slot, uint32_t genera
     return connection->generation == generation && connection->state != CONNECTION_FREE ? connection : NULL;
 }
 
+/* How long epoll_wait may sleep. Who posts from here on wakes it, and what was posted before that is seen. */
+static int sleep_for(struct loop *loop) {
+    if (loop->events.length > 0 && !loop->told_of_ends_only) return 0;
+    int sleep_ms = wheel_sleep_ms(&loop->wheel, loop->now_ms);
+    if (loop->events.length > 0 && (sleep_ms < 0 || sleep_ms > ENDS_HELD_MS)) sleep_ms = ENDS_HELD_MS;
+    atomic_store(&loop->asleep, true);
+    return atomic_load(&loop->posted) ? 0 : sleep_ms;
+}
+
 static void turn(struct loop *loop) {
     struct epoll_event ready[EVENTS_PER_TURN_MAX];
     struct bytes again = loop->again;
     loop->again = (struct bytes){0};
     if (again.length == 0) moderate(loop);
-    bool busy = again.length > 0 || loop->events.length > 0;
-    int sleep_ms = busy ? 0 : wheel_sleep_ms(&loop->wheel, loop->now_ms);
+    int sleep_ms = again.length > 0 ? 0 : sleep_for(loop);
     int count = epoll_wait(loop->epoll, ready, EVENTS_PER_TURN_MAX, sleep_ms);
     if (count < 0 && errno != EINTR) fatal("epoll_wait");
+    atomic_store(&loop->asleep, false);
     loop->now_ms = monotonic_ms();
+    if (atomic_exchange(&loop->posted, false)) obey_inbox(loop);
     for (int i = 0; i < count; i++) notice(loop, &ready[i]);
     for (uint32_t i = 0; i < again.length; i += 8) {
         struct connection *connection = find(loop, read_u32(again.at + i), read_u32(again.at + i + 4));
@@ -124,7 +135,9 @@ static void turn(struct loop *loop) {
 static void publish(struct loop *loop, bool busy) {
     if (loop->events.length == 0) return;
     if (loop->events_since_ms == 0) loop->events_since_ms = loop->now_ms;
-    if (busy && !loop->closing && loop->now_ms - loop->events_since_ms < EVENTS_HELD_MS) return;
+    uint64_t held_ms = loop->now_ms - loop->events_since_ms;
+    bool early = loop->told_of_ends_only ? held_ms < ENDS_HELD_MS : busy && held_ms < EVENTS_HELD_MS;
+    if (early && !loop->closing) return;
     loop->events_since_ms = 0;
     loop->publish(loop->publish_to, &loop->events);
 }
@@ -164,7 +177,7 @@ static void notice(struct loop *loop, const struct epoll_event *event) {
     enum watched what = event->data.u64 & 3;
     uint32_t slot = (uint32_t)event->data.u64 >> 2;
     uint32_t generation = (uint32_t)(event->data.u64 >> 32);
-    if (what == WATCHED_INBOX) return obey_inbox(loop);
+    if (what == WATCHED_INBOX) return; /* looked into in every turn */
     if (what == WATCHED_LISTENER) {
         if (loop->listeners[slot] && loop->listeners[slot]->descriptor >= 0) listener_ready(loop, loop->listeners[slot]);
         return;
@@ -181,6 +194,7 @@ void loop_again(struct loop *loop, const struct connection *connection) {
 }
 
 uint8_t *loop_tell(struct loop *loop, enum event kind, uint32_t length) {
+    loop->told_of_ends_only = kind == EVENT_ENDED && (loop->told_of_ends_only || loop->events.length == 0);
     uint8_t *record = bytes_extend(&loop->events, length);
     memset(record, 0, RECORD_HEAD_BYTES);
     write_u32(record, length);

@@ -25,7 +25,9 @@ struct loop {
     /* Shared with the JavaScript thread. */
     pthread_mutex_t mutex;
     struct bytes inbox;
-    int wake; /* eventfd */
+    atomic_bool posted; /* there is something in the inbox */
+    atomic_bool asleep; /* it sleeps or is about to, and must be woken: by this eventfd */
+    int wake;
     /* Set before the thread starts. */
     pthread_t thread;
     uint32_t index;
@@ -36,6 +38,7 @@ struct loop {
     /* The thread's own. */
     bool closing;
     uint64_t now_ms, events_since_ms;
+    bool told_of_ends_only; /* nobody waits for what is in `events` */
     struct wheel wheel;
     struct timer accept_again; /* set while accepting is paused */
     uint64_t full_since_ms;    /* and since when */
