@@ -36,6 +36,8 @@ const DOCS = join(import.meta.dirname, "..", "docs")
 const ON_TWO_CORES = ["native", "haproxy-best"]
 /** Each with a relay started for it. */
 const IDLE_ROUNDS = 3
+const SHORT_WARM_MS = 700
+const WARM_MS = values.quick ? SHORT_WARM_MS : 3000
 const timing: Timing = values.quick ? { warmMs: 200, runMs: 400 } : { warmMs: 300, runMs: 1200 }
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 4))
 const asked = rivals.filter(({ id }) => values.only?.split(",").includes(id) ?? true)
@@ -61,13 +63,13 @@ async function inTurns(): Promise<void> {
   for (const contender of contenders) await contender.stop()
 }
 
-/** Of a relay that has done nothing but warm up: what one has freed it might use again without asking for more. */
+/** Of a relay that has done little yet: what one has freed it might use again without asking for more. */
 async function idle(times: number): Promise<void> {
   for (let round = 0; round < times; round++) {
     for (const work of wanted([IDLE])) {
       for (const rival of shuffled(asked)) {
         progress(`idle connections, round ${round + 1} of ${times}: ${rival.name}`)
-        const [contender] = await startAll([rival])
+        const [contender] = await startAll([rival], 1, SHORT_WARM_MS)
         if (contender) take(round, work, contender)
         await contender?.stop()
       }
@@ -89,14 +91,14 @@ async function onTwoCores(): Promise<void> {
   for (const contender of contenders) await contender.stop()
 }
 
-/** Programs that compile as they run are measured when they have done so. */
-async function startAll(all: readonly Rival[], cores = 1): Promise<readonly Contender[]> {
+/** All of them warm: programs that compile as they run are measured when they have done so. */
+async function startAll(all: readonly Rival[], cores = 1, warmMs = WARM_MS): Promise<readonly Contender[]> {
   const contenders: Contender[] = []
   for (const rival of all) contenders.push(await arena.start(rival, cores))
   for (const contender of contenders) {
     for (const [service, runMs] of [
-      ["down", 500],
-      ["new", values.quick ? 500 : 3000],
+      ["down", SHORT_WARM_MS],
+      ["new", warmMs],
     ] as const) {
       arena.run({ id: "warm-up", name: "", service, connections: 8 }, contender, { warmMs: 0, runMs })
     }

@@ -5,7 +5,7 @@ import { helloFor, type HelloKind } from "./hello.ts"
 import { linesOf, scaling, type Line } from "./lines.ts"
 import type { Machine } from "./machine.ts"
 import { serverName } from "./rivals.ts"
-import { BULK, CONNECTIONS, IDLE, TWO_CORES, type Work } from "./work.ts"
+import { BULK, CONNECTIONS, IDLE, IDLE_COUNTED, TWO_CORES, type Work } from "./work.ts"
 
 export type Relay = { readonly id: string; readonly name: string }
 
@@ -25,7 +25,6 @@ export type Run = {
 }
 
 const BASE = "haproxy-best"
-const IDLE_FROM = IDLE.connections / 5
 
 export function performancePage(run: Run): string {
   const { figures, machine, relays } = run
@@ -108,8 +107,8 @@ ${table(
 
 ## Memory
 
-Proportional set size of a fresh relay's processes: what ${IDLE.connections - IDLE_FROM} idle connections add to the first ${IDLE_FROM}, for each of
-them. An idle connection has said its hello and heard one byte back. What the kernel keeps for it (two sockets, two
+Proportional set size of the processes of a relay that has carried a second of short connections: what ${IDLE_COUNTED} idle connections add to the first ${IDLE.connections - IDLE_COUNTED}, for each of
+them (those made heaps grow that serve all). An idle connection has said its hello and heard one byte back. What the kernel keeps for it (two sockets, two
 descriptors) is the same for every relay and not in it.
 
 ![Memory of an idle connection](performance/memory.svg)
