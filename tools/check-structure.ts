@@ -35,6 +35,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "policy",
     "net",
     "store",
+    "files",
     "sni",
     "prelude",
     "dns",

@@ -78,6 +78,7 @@ function builtCarry(listener: FileListener, route: Placed): Carry {
     recipients: builtRecipients(route),
     tls: route.tls ?? "opportunistic",
     cutThrough: route["cut-through"] ?? true,
+    ...(route.xclient && { xclient: true }),
   }
 }
 
@@ -105,6 +106,8 @@ function builtLimits(limits: FileContent["limits"]): Limits {
     drainDeadlineMs: limits["drain-deadline"],
     messageBytesMax: limits["message-max"],
     spoolPerFriendBytesMax: limits["spool-per-friend-max"],
+    messagesPerFriendMax: limits["messages-per-friend-max"],
+    deliveriesPerFriendMax: limits["deliveries-per-friend-max"],
     mailLifetimeMs: limits["mail-lifetime"],
   } satisfies { readonly [Key in keyof Limits]: number | undefined }
   const given = Object.entries(changed).filter(([, amount]) => amount !== undefined)

@@ -54,6 +54,8 @@ export type Limits = {
   readonly drainDeadlineMs: number
   readonly messageBytesMax: number
   readonly spoolPerFriendBytesMax: number
+  readonly messagesPerFriendMax: number
+  readonly deliveriesPerFriendMax: number
   readonly mailLifetimeMs: number
 }
 
@@ -77,6 +79,10 @@ export const DEFAULT_LIMITS: Limits = {
   messageBytesMax: 52_428_800,
   /** Ours: what one friend may leave in our spool before we answer 452. */
   spoolPerFriendBytesMax: 2_147_483_648,
+  /** Ours: three weeks of two mails a minute, so that small mails do not fill the tables instead of the disk. */
+  messagesPerFriendMax: 60_000,
+  /** Ours: half of Postfix's default_destination_concurrency_limit; a friend's box is small. */
+  deliveriesPerFriendMax: 10,
   /** Ours: a box may be away for three weeks (RFC 5321 §4.5.4.1 asks for 4 to 5 days at least). */
   mailLifetimeMs: 21 * 24 * 3_600_000,
 }

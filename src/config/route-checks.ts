@@ -85,7 +85,9 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 
 /** Where each optional key means something. */
 const MEANT_FOR: {
-  readonly [Key in "proxy" | "otherwise" | "recipients" | "recipients-file" | "tls" | "cut-through" | "cache"]: string
+  readonly [
+    Key in "proxy" | "otherwise" | "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient" | "cache"
+  ]: string
 } = {
   proxy: "dedicated",
   otherwise: "dedicated smtp",
@@ -93,6 +95,7 @@ const MEANT_FOR: {
   "recipients-file": "peer smtp",
   tls: "peer smtp",
   "cut-through": "peer smtp",
+  xclient: "peer smtp",
   cache: "peer http",
 }
 

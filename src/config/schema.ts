@@ -136,6 +136,10 @@ export const routeSchema = z
         description: "peer on smtp: false keeps every mail first; without it only while the friend's server is away",
       })
       .optional(),
+    xclient: z
+      .boolean()
+      .meta({ description: "peer on smtp: true tells the friend's server who handed the mail in (XCLIENT)" })
+      .optional(),
     cache: z.boolean().meta({ description: "peer on http: true keeps pages that may be shared (RFC 9111)" }).optional(),
   })
   .meta({ description: 'a route, as in { mode: dedicated, to: "10.0.0.5:443" }' })
@@ -176,6 +180,8 @@ export const limitsSchema = z
     "drain-deadline": deadline.optional(),
     "message-max": size.optional(),
     "spool-per-friend-max": size.optional(),
+    "messages-per-friend-max": count.optional(),
+    "deliveries-per-friend-max": count.optional(),
     "mail-lifetime": leaf(
       (text) => within(durationMs(text), LIFETIME_MS_MAX),
       "a duration up to a year",

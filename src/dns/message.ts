@@ -5,7 +5,19 @@
 import { Cursor } from "../bytes/cursor.ts"
 import { nameBytes, readName } from "./name.ts"
 
-export const TYPES = { A: 1, NS: 2, CNAME: 5, SOA: 6, MX: 15, TXT: 16, AAAA: 28, DS: 43, TLSA: 52, CAA: 257 } as const
+export const TYPES = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  DS: 43,
+  TLSA: 52,
+  CAA: 257,
+} as const
 export type RecordType = keyof typeof TYPES
 
 /** One record of an answer; `ttlSeconds` as received. */
@@ -13,7 +25,7 @@ export type DnsRecord = { readonly name: string; readonly ttlSeconds: number } &
 
 export type DnsData =
   | { readonly type: "A" | "AAAA"; readonly address: string }
-  | { readonly type: "NS" | "CNAME"; readonly target: string }
+  | { readonly type: "NS" | "CNAME" | "PTR"; readonly target: string }
   | { readonly type: "MX"; readonly preference: number; readonly exchange: string }
   | { readonly type: "TXT"; readonly text: string } // its strings joined (RFC 7208 §3.3)
   | {
@@ -117,9 +129,10 @@ function readData(
     case TYPES.AAAA:
       return bytes.length === 16 ? { type: "AAAA", address: ipv6Text(bytes) } : "malformed"
     case TYPES.NS:
-    case TYPES.CNAME: {
+    case TYPES.CNAME:
+    case TYPES.PTR: {
       const target = nameAt(0)
-      return target === undefined ? "malformed" : { type: type === TYPES.NS ? "NS" : "CNAME", target }
+      return target === undefined ? "malformed" : { type: TARGET_TYPES[type], target }
     }
     case TYPES.MX: {
       const preference = new Cursor(bytes).u16()
@@ -136,6 +149,8 @@ function readData(
       return undefined
   }
 }
+
+const TARGET_TYPES = { [TYPES.NS]: "NS", [TYPES.CNAME]: "CNAME", [TYPES.PTR]: "PTR" } as const
 
 function ipv6Text(bytes: Uint8Array): string {
   return Array.from({ length: 8 }, (_, n) => ((bytes[2 * n] ?? 0) * 256 + (bytes[2 * n + 1] ?? 0)).toString(16)).join(

@@ -118,6 +118,11 @@ export const faults = {
   },
   SENDER_MALFORMED: { blame: "peer", smtp: "553 5.1.7", tell: "The sender is not an address" },
   ADDRESS_MALFORMED: { blame: "peer", smtp: "553 5.1.3", tell: "That is not an address" },
+  TLS_NOT_REQUIRED: {
+    blame: "peer",
+    smtp: "550 5.7.30",
+    tell: "Mail for that address cannot be promised to travel over checked TLS alone",
+  },
   NEEDS_SMTPUTF8: { blame: "peer", smtp: "553 5.6.7", tell: "A non-ASCII address needs SMTPUTF8" },
   PARAMETER_UNKNOWN: { blame: "peer", smtp: "555 5.5.4", tell: "We do not know that parameter" },
   PARAMETER_MALFORMED: { blame: "peer", smtp: "501 5.5.4", tell: "That parameter's value is not one it can have" },

@@ -31,6 +31,12 @@ export async function metricsOf(measured: Measured): Promise<readonly Metric[]> 
       type: "counter",
       samples: mailAccounts.all().map(({ labels, recipients }) => ({ labels, value: recipients })),
     },
+    {
+      name: "waypost_mail_tls_total",
+      help: "Recipients whose mail was delivered, by what proved the next hop: dane, mta-sts, certificate, pin; anybody: TLS, unproved; none: plain.",
+      type: "counter",
+      samples: mailAccounts.allTls().map(({ labels, recipients }) => ({ labels, value: recipients })),
+    },
   ]
 }
 

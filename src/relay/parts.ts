@@ -42,12 +42,16 @@ const STATE_MODE = 0o700
 export async function openParts(now: Now, outside: Outside, closing: AsyncDisposableStack): Promise<Parts> {
   const { relay, limits } = now.standing.config
   await mkdir(relay.state, { recursive: true, mode: STATE_MODE })
-  const options = { log: outside.log, perFriendBytesMax: limits.spoolPerFriendBytesMax }
+  const options = {
+    log: outside.log,
+    perFriendBytesMax: limits.spoolPerFriendBytesMax,
+    perFriendMessagesMax: limits.messagesPerFriendMax,
+  }
   const spool = closing.adopt(await openSpool(relay.state, options), (opened) => opened.close())
   const accounts = new Accounts()
   const mailAccounts = new MailAccounts()
   const preludes = new PreludeAccounts()
-  const dns = await mailDns(relay.resolver, outside)
+  const dns = await mailDns(relay, outside)
   closing.defer(() => dns.validation.close())
   const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation }
   const admin = await adminIfAsked(now, outside, about, closing)
@@ -122,6 +126,7 @@ function mailParts(
     ownAddresses: now.standing.mailAddresses,
     published: dns.published,
     resolver: dns.mx,
+    nameBehind: dns.nameBehind,
     answered: (friend, answer) => mailAccounts.add(friend, answer),
     mayTell: () => now.standing.config.relay.tellSenders === "everybody",
     dial: (hop, signal) =>
@@ -139,6 +144,7 @@ function mailParts(
     tls,
     spool,
     routeFor: (listener, domain) => now.standing.recipientRoute(listener, domain),
+    holdsTls: (listener) => now.standing.holdsTls(listener),
     limits,
     clock,
     log,

@@ -4,7 +4,7 @@ import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoi
 import type { IpAddress } from "../names/ip-address.ts"
 import { patternText, type Hostname } from "../names/hostname.ts"
 import type { Verdict } from "../policy/verdict.ts"
-import type { FriendName, ListenerName, Otherwise, Route } from "../route/route.ts"
+import { isHeldToTls, type FriendName, type ListenerName, type Otherwise, type Route } from "../route/route.ts"
 import { RouteTable } from "../route/table.ts"
 import { keptPromises } from "./assessment.ts"
 import { entrancesOf } from "./public-places.ts"
@@ -30,6 +30,11 @@ export class Standing {
   /** Whose a recipient's domain is on this listener, also where the mail is meant to pass end to end. */
   recipientRoute(listener: ListenerName, domain: Hostname): Route | undefined {
     return this.table.byRecipient(listener, domain) ?? this.table.byStartTlsSni(listener, domain)
+  }
+
+  /** Whether some friend's mail that comes in there goes on over checked TLS alone. */
+  holdsTls(listener: ListenerName): boolean {
+    return this.table.routes.some((route) => route.listener === listener && isHeldToTls(route))
   }
 
   /** What senders get on a shared mail listener whose TLS names nobody: the relay as the end where one friend allows it. */
@@ -85,6 +90,8 @@ const FIXED = {
     resolver && `${resolver.at.map(endpointText).join(" ")} ${resolver.trusted}`,
   "limits.message-max": ({ limits }) => limits.messageBytesMax,
   "limits.spool-per-friend-max": ({ limits }) => limits.spoolPerFriendBytesMax,
+  "limits.messages-per-friend-max": ({ limits }) => limits.messagesPerFriendMax,
+  "limits.deliveries-per-friend-max": ({ limits }) => limits.deliveriesPerFriendMax,
   "limits.mail-lifetime": ({ limits }) => limits.mailLifetimeMs,
 } as const satisfies Record<string, (config: Config) => string | number | undefined>
 

@@ -46,6 +46,8 @@ export type Carry =
       readonly tls: NextHopTls
       /** Mail is kept only while the friend's server is away; else it passes through while its sender waits. */
       readonly cutThrough: boolean
+      /** The friend's server is told who handed a message in, and must take it (XCLIENT). */
+      readonly xclient?: boolean
     }
   | { readonly mode: "peer"; readonly as: "web"; readonly cache: boolean }
 
@@ -79,6 +81,14 @@ export type NextHopTls = "opportunistic" | "encrypt" | "verify" | "published" | 
 
 /** SHA-256 of the server's SubjectPublicKeyInfo, in hexadecimal, as in a TLSA record 3 1 1. Any one of them. */
 export type PinnedKeys = { readonly spkiSha256: readonly [string, ...string[]] }
+
+/** Whether no mail can leave on it but over TLS with the friend's own server: what REQUIRETLS needs (RFC 8689 §4.2.1). */
+export function isHeldToTls({ carry, to }: Route): boolean {
+  if (carry.mode !== "peer" || carry.as !== "mail") return false
+  if (typeof carry.tls !== "string") return true
+  // Behind a box's tunnel names are not asked for: what runs there may be plain.
+  return to.kind === "tcp" && (carry.tls === "verify" || carry.tls === "dane-only")
+}
 
 /** As it stands in the configuration. */
 export function nextHopTlsText(tls: NextHopTls): string {

@@ -14,6 +14,7 @@ import { isWrite, WRITES } from "./spool-writes.ts"
 export type DatabaseOptions = {
   readonly folder: string
   readonly perFriendBytesMax: number
+  readonly perFriendMessagesMax: number
   /** No new content when the file system has less than this left; outcomes are still recorded. */
   readonly diskReserveBytes: number
   /** The file may not grow beyond this. `undefined`: as far as the disk goes. */
@@ -313,10 +314,12 @@ export class SpoolDatabase {
   }
 
   #needQuota(friend: string, moreBytes: number): void {
-    const { perFriendBytesMax } = this.#options
-    const { bytes } = this.usage(friend)
-    if (bytes + moreBytes <= perFriendBytesMax) return
-    throw new FaultError(fault("QUOTA_FULL", `${friend} has ${bytes} of ${perFriendBytesMax} bytes`))
+    const { perFriendBytesMax, perFriendMessagesMax } = this.#options
+    const { bytes, messages } = this.usage(friend)
+    if (bytes + moreBytes > perFriendBytesMax)
+      throw new FaultError(fault("QUOTA_FULL", `${friend} has ${bytes} of ${perFriendBytesMax} bytes`))
+    if (messages >= perFriendMessagesMax)
+      throw new FaultError(fault("QUOTA_FULL", `${friend} has ${messages} of ${perFriendMessagesMax} messages`))
   }
 
   #needRoom(): void {

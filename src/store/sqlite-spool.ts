@@ -14,6 +14,8 @@ export type SpoolOptions = {
   readonly log: Log
   /** What one friend's messages may take together before QUOTA_FULL. */
   readonly perFriendBytesMax: number
+  /** How many they may be before the same. No limit unless given. */
+  readonly perFriendMessagesMax?: number
   /** Ours if not given: DISK_RESERVE_BYTES. */
   readonly diskReserveBytes?: number
   /** What the file may grow to; as far as the disk goes if not given. */
@@ -32,8 +34,10 @@ const FIRST_BUFFER_BYTES = 16 * 1024
  * Rejects with a FaultError STATE_LOCKED (another process has it), STATE_TOO_NEW or SPOOL_FAILED.
  */
 export async function openSpool(stateFolder: string, options: SpoolOptions): Promise<Spool> {
-  const { log, perFriendBytesMax, diskReserveBytes = DISK_RESERVE_BYTES, fileBytesMax } = options
-  const thread = new DatabaseThread({ folder: stateFolder, perFriendBytesMax, diskReserveBytes, fileBytesMax }, log)
+  const { log, perFriendBytesMax, perFriendMessagesMax = Infinity } = options
+  const { diskReserveBytes = DISK_RESERVE_BYTES, fileBytesMax } = options
+  const shares = { perFriendBytesMax, perFriendMessagesMax }
+  const thread = new DatabaseThread({ folder: stateFolder, ...shares, diskReserveBytes, fileBytesMax }, log)
   await thread.opened
   return new SqliteSpool(thread)
 }

@@ -11,7 +11,7 @@ import { startMailHost, type MailHost } from "./smtp-dialogue.ts"
 
 export type Between = MailHost & { readonly log: KeptLog; readonly cutThrough: CutThrough }
 
-const LIMITS = { connectDeadlineMs: 10_000, mailLifetimeMs: 21 * DAY_MS }
+const LIMITS = { connectDeadlineMs: 10_000, deliveriesPerFriendMax: 10, mailLifetimeMs: 21 * DAY_MS }
 
 type Different = { readonly clock?: Clock; readonly carry?: Partial<Route["carry"]> }
 

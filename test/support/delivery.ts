@@ -43,7 +43,7 @@ export async function desk(
   if (!spool) throw new Error("unreachable")
   const clock = handClock()
   const log = keptLog()
-  const limits = { connectDeadlineMs: 10_000, mailLifetimeMs: 21 * DAY_MS }
+  const limits = { connectDeadlineMs: 10_000, mailLifetimeMs: 21 * DAY_MS, deliveriesPerFriendMax: 10 }
   const delivery = mailDelivery({
     spool: asSeen(spool, broken(spool)),
     name: BOB,

@@ -6,8 +6,9 @@
 import type { Clock, Instant } from "../../clock/clock.ts"
 import type { Log } from "../../log/log.ts"
 import type { FriendName } from "../../route/route.ts"
+import type { Client } from "../../store/spool.ts"
 import type { Answer } from "../delivery/answer.ts"
-import { openTo, type Way } from "../delivery/open.ts"
+import { openTo, visitorOf, type Way } from "../delivery/open.ts"
 import { Session } from "../delivery/session.ts"
 import { targetKey, type Target } from "../delivery/target.ts"
 import { RecipientMemory } from "./recipient-memory.ts"
@@ -73,6 +74,13 @@ export class CutThrough {
     const why = opened.kind === "accepted" ? "" : opened.detail
     this.log.info("cut-through-away", { destination: key, why })
     return "away"
+  }
+
+  /** Tells the friend's server who the sender is, where the route asks for it; false if it does not take that. */
+  async introduce(target: Target, session: Session, client: Client): Promise<boolean> {
+    if (target.by !== "route" || !target.xclient) return true
+    const visitor = await visitorOf(client, this.#way)
+    return session.isFor(visitor) && (await session.introduce(visitor)) === undefined
   }
 
   async #open(target: Target, signal: AbortSignal): Promise<Session | Answer> {

@@ -9,7 +9,7 @@ export function mailLine(mail: MailCommand, features: Features): string {
     `MAIL FROM:<${mail.sender?.text ?? ""}>`,
     ...(mail.sizeBytes !== undefined && features.has("SIZE") ? [`SIZE=${mail.sizeBytes}`] : []),
     ...(mail.body === "8bitmime" && features.has("8BITMIME") ? ["BODY=8BITMIME"] : []),
-    ...mailParameters({ ...mail, requireTls: false }, features), // REQUIRETLS is not offered: docs/decisions.md
+    ...mailParameters(mail, features),
   ].join(" ")
 }
 
@@ -21,6 +21,9 @@ export function rcptLine(recipient: NewRecipient, features: Features): string {
 export function inTheWay(mail: MailCommand, recipient: NewRecipient, features: Features): Fault | undefined {
   const addresses = [mail.sender?.text ?? "", recipient.address]
   if (!addresses.every(isSendable)) return fault("ADDRESS_MALFORMED", "an address cannot be written in SMTP")
+  // It is offered for routes alone on which nothing leaves without proof, so that this is all that can be missing.
+  if (mail.requireTls && !features.has("REQUIRETLS"))
+    return fault("HOME_LACKS_REQUIRETLS", "the friend's server does not offer REQUIRETLS")
   // RFC 6531 §3.2: what needs the extension may not go where it is not offered.
   if (!features.has("SMTPUTF8") && addresses.some(isNotAscii))
     return fault("HOME_LACKS_SMTPUTF8", "the friend's server does not offer SMTPUTF8")

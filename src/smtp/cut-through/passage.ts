@@ -10,7 +10,7 @@ import { accepted, answerOf } from "../delivery/answer.ts"
 import type { LiveContent } from "../delivery/live-content.ts"
 import { replyText, type Reply } from "../delivery/reply.ts"
 import type { Session } from "../delivery/session.ts"
-import { alongRoute, targetKey, type Target } from "../delivery/target.ts"
+import { alongRoute, domainOf, targetKey, type Target } from "../delivery/target.ts"
 import type { MailCommand } from "../intake/path-command.ts"
 import { REPLY_MS, type Connected, type CutThrough } from "./cut-through.ts"
 import { inTheWay, mailLine, needsQueue, rcptLine } from "./envelope-lines.ts"
@@ -158,7 +158,8 @@ export class Passage {
   }
 
   async #begin(asked: Asked): Promise<Said | undefined> {
-    const target = alongRoute(asked.route)
+    const domain = domainOf(asked.recipient.address)
+    const target = domain && alongRoute(asked.route, domain, false)
     if (!target) return this.#lose()
     for (;;) {
       const resting = this.#resting(target)
@@ -167,6 +168,10 @@ export class Passage {
       if (connected === "away") return this.#lose()
       this.#connected = connected
       if (this.#closing.signal.aborted) return this.#lose()
+      const introduced = await this.#shared.introduce(target, connected.session, asked.client)
+      if (!introduced && !resting) return this.#lose()
+      if (!introduced) this.#drop()
+      if (!introduced) continue
       const why = inTheWay(asked.mail, asked.recipient, connected.session.features)
       if (why) return { kind: "refused", why }
       const reply = await this.#mail(connected.session, asked.mail)
@@ -254,6 +259,7 @@ const NOBODYS_MAIL: MailCommand = {
   sizeBytes: undefined,
   body: "7bit",
   smtputf8: false,
+  requireTls: false,
   ret: undefined,
   envid: undefined,
 }

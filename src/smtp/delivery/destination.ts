@@ -11,8 +11,6 @@ import type { Target } from "./target.ts"
 /** One message and those of its recipients who are due and share a target. */
 export type Job = { readonly message: KeptMessage; readonly recipients: readonly KeptRecipient[] }
 
-/** Ours: half of Postfix's default; a friend's box is small. */
-export const LANES_PER_DESTINATION_MAX = 10
 /** Ours: this many sessions in a row that die amid a message count as a failed connection. */
 export const DEATHS_IN_A_ROW_MAX = 5
 
@@ -49,7 +47,7 @@ export class Destination {
 
   /** Another lane would have something to do and may be opened. */
   get wantsLane(): boolean {
-    return this.#queue.length > 0 && this.lanes < (this.#failures > 0 ? 1 : LANES_PER_DESTINATION_MAX)
+    return this.#queue.length > 0 && (this.#failures === 0 || this.lanes === 0)
   }
 
   /** Nothing to do and nothing worth remembering. */

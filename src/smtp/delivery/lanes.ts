@@ -8,9 +8,10 @@ import type { MessageId, Spool } from "../../store/spool.ts"
 import { failed, type Answer } from "./answer.ts"
 import { Destination, type Job } from "./destination.ts"
 import type { Answers, How } from "./ledger.ts"
-import { openTo, type Way } from "./open.ts"
+import { openTo, visitorOf, type Way } from "./open.ts"
 import { printable } from "./reply.ts"
 import { Session, type Transaction } from "./session.ts"
+import type { Visitor } from "./xclient.ts"
 import { targetKey, type Target } from "./target.ts"
 
 /** Ours: connections open at once, to all destinations; many silent ones must not keep the others waiting. */
@@ -31,19 +32,31 @@ export type Settle = (
   how: { notBefore: number | undefined; tried: boolean },
 ) => Promise<void>
 
+export type LanesOptions = {
+  readonly spool: Spool
+  readonly log: Log
+  readonly settle: Settle
+  /** Connections open at once to one friend's servers, or to one domain's. */
+  readonly lanesPerFriendMax: number
+}
+
 export class Lanes {
   readonly #way: Way
   readonly #spool: Spool
   readonly #settle: Settle
   readonly #destinations = new Map<string, Destination>()
+  /** Lanes by whose share they are. */
+  readonly #shares = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
   readonly #sessions = new Set<Session>()
   readonly #stopping = new AbortController()
   readonly #log: Log
+  readonly #lanesPerFriendMax: number
   #open = 0
   #cut = false
 
-  constructor(way: Way, { spool, log, settle }: { spool: Spool; log: Log; settle: Settle }) {
+  constructor(way: Way, { spool, log, settle, lanesPerFriendMax }: LanesOptions) {
+    this.#lanesPerFriendMax = lanesPerFriendMax
     this.#way = way
     this.#spool = spool
     this.#log = log
@@ -99,11 +112,24 @@ export class Lanes {
   }
 
   #openLanes(destination: Destination): void {
-    while (destination.wantsLane && this.#open < LANES_MAX && !this.#stopping.signal.aborted) {
-      destination.lanes += 1
-      this.#open += 1
+    while (destination.wantsLane && this.#open < LANES_MAX && this.#mayOpen(destination.target)) {
+      this.#count(destination, 1)
       void this.#run(this.#lane(destination))
     }
+  }
+
+  /** A friend's servers share what is allowed for him; so do the hosts of one domain that is reached by MX. */
+  #mayOpen(target: Target): boolean {
+    return !this.#stopping.signal.aborted && (this.#shares.get(shareKey(target)) ?? 0) < this.#lanesPerFriendMax
+  }
+
+  #count(destination: Destination, more: 1 | -1): void {
+    const key = shareKey(destination.target)
+    const lanes = (this.#shares.get(key) ?? 0) + more
+    if (lanes > 0) this.#shares.set(key, lanes)
+    else this.#shares.delete(key)
+    destination.lanes += more
+    this.#open += more
   }
 
   async #lane(destination: Destination): Promise<void> {
@@ -118,8 +144,7 @@ export class Lanes {
       }
       if (session) this.#leave(session)
     } finally {
-      destination.lanes -= 1
-      this.#open -= 1
+      this.#count(destination, -1)
       this.#sweep()
     }
   }
@@ -142,13 +167,16 @@ export class Lanes {
 
   /** Delivers one job and begins to settle it. */
   async #attempt(job: Job, destination: Destination, lingering: Session | undefined): Promise<Attempted> {
-    const { round } = destination
+    const { round, target } = destination
+    const told = target.by === "route" && target.xclient
+    const visitor = told ? await visitorOf(job.message.client, this.#way) : undefined
+    if (lingering && visitor && !lingering.isFor(visitor)) lingering = this.#leave(lingering)
     const session = lingering ?? (await this.#connect(destination))
     if (!(session instanceof Session)) {
       destination.failed(round, session)
       return { session: undefined, recorded: this.#settleTried(job, everybody(job, session), destination) }
     }
-    const { answers, spoke } = await this.#deliver(job, session)
+    const { answers, spoke } = await this.#deliver(job, session, visitor)
     if (!session.usable) this.#sessions.delete(session)
     // A connection that waited for this message may have been closed meanwhile: that says nothing about the next hop.
     if (lingering && !session.usable && !spoke && !this.#cut) return this.#attempt(job, destination, undefined)
@@ -167,13 +195,13 @@ export class Lanes {
     return destination.forgiven === forgiven ? opened : this.#connect(destination)
   }
 
-  async #deliver(job: Job, session: Session): Promise<Transaction> {
+  async #deliver(job: Job, session: Session, visitor: Visitor | undefined): Promise<Transaction> {
     const { message, recipients } = job
     const content = begun(this.#spool.content(message.id))
     const headerIsAscii = async (): Promise<boolean> =>
       (await this.#spool.header(message.id, HEADER_BYTES_MAX)).every((byte) => byte < 0x80)
     try {
-      return await session.deliver({ message, recipients, content, headerIsAscii })
+      return await session.deliver({ message, recipients, content, visitor, headerIsAscii })
     } catch (error) {
       session.close()
       return { answers: everybody(job, failed("later", "SPOOL_FAILED", printable(String(error)))), spoke: true }
@@ -215,6 +243,11 @@ function begun(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   return (async function* () {
     for (let piece = await first; !piece.done; piece = await pieces.next()) yield piece.value
   })()
+}
+
+/** Whose share of connections a target's are. */
+function shareKey(target: Target): string {
+  return target.by === "route" ? `friend ${target.friend}` : `domain ${target.domain}`
 }
 
 /** No connection was spent, nothing is known: everything stays as it was. */

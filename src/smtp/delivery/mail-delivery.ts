@@ -7,6 +7,7 @@ import type { Clock, Instant } from "../../clock/clock.ts"
 import type { Log } from "../../log/log.ts"
 import type { SocketAddress } from "../../names/endpoint.ts"
 import type { Hostname } from "../../names/hostname.ts"
+import type { IpAddress } from "../../names/ip-address.ts"
 import type { FriendName } from "../../route/route.ts"
 import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
 import type { PublishedTls } from "../trust/published-tls.ts"
@@ -16,11 +17,12 @@ import type { Dice } from "./back-off.ts"
 import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
 import { dialTcp, type Dial } from "./dial.ts"
-import { Lanes } from "./lanes.ts"
+import { Lanes, type Settle } from "./lanes.ts"
 import { Ledger, type Answers, type How } from "./ledger.ts"
 import { systemMxResolver, type MxResolver } from "./mx.ts"
 import { FORGET_EVERY_MS, forgetUntold } from "./not-told.ts"
 import type { Way } from "./open.ts"
+import type { VisitorName } from "./xclient.ts"
 import { targetKey, targetOf, type RouteOf, type Target } from "./target.ts"
 import { tellEverybody, type MayTell } from "./tell-sender.ts"
 
@@ -40,6 +42,8 @@ export type DeliveryOptions = {
   readonly resolver?: MxResolver
   /** What hosts publish about their TLS; without it nothing is looked up, and `dane-only` sends nothing. */
   readonly published?: PublishedTls
+  /** The name behind an address, for routes that ask for XCLIENT. */
+  readonly nameBehind?: (address: IpAddress) => Promise<VisitorName>
   readonly dice?: Dice
   /** Of the same state folder as the spool. Without it a relay that is killed sends some mail twice. */
   readonly journal?: DeliveredJournal
@@ -51,7 +55,11 @@ export type DeliveryOptions = {
   readonly answered?: (friend: FriendName, answer: Answer) => void
 }
 
-export type DeliveryLimits = { readonly connectDeadlineMs: number; readonly mailLifetimeMs: number }
+export type DeliveryLimits = {
+  readonly connectDeadlineMs: number
+  readonly mailLifetimeMs: number
+  readonly deliveriesPerFriendMax: number
+}
 
 export interface MailDelivery {
   /** Begins with what the spool holds. */
@@ -86,10 +94,10 @@ export function mailDelivery(options: DeliveryOptions): MailDelivery {
 
 /** How next hops are reached, for whoever passes mail on beside the queue too. */
 export function wayOf(options: Omit<DeliveryOptions, "spool" | "routeOf" | "log">): Way {
-  const { name, clock, limits, ca, published, dice = Math.random } = options
+  const { name, clock, limits, ca, published, nameBehind, dice = Math.random } = options
   const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver } = options
   const { connectDeadlineMs } = limits
-  return { name, ownAddresses, dial, resolver, published, clock, dice, ca, connectDeadlineMs }
+  return { name, ownAddresses, dial, resolver, published, nameBehind, clock, dice, ca, connectDeadlineMs }
 }
 
 class Scheduler implements MailDelivery {
@@ -111,11 +119,8 @@ class Scheduler implements MailDelivery {
     this.#forgetting = new Alarm(clock)
     const teller = { spool, name, clock, log, mailLifetimeMs: limits.mailLifetimeMs, mayTell }
     this.#ledger = new Ledger(teller, { dice, journal, answered: options.answered })
-    this.#lanes = new Lanes(wayOf(options), {
-      spool,
-      log,
-      settle: (job, answers, how) => this.#settle(job, answers, how),
-    })
+    const settle: Settle = (job, answers, how) => this.#settle(job, answers, how)
+    this.#lanes = new Lanes(wayOf(options), { spool, log, settle, lanesPerFriendMax: limits.deliveriesPerFriendMax })
   }
 
   start(): void {

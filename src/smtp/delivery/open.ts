@@ -3,11 +3,14 @@ import type { Duplex } from "node:stream"
 import type { Clock } from "../../clock/clock.ts"
 import type { SocketAddress } from "../../names/endpoint.ts"
 import type { Hostname } from "../../names/hostname.ts"
+import type { IpAddress } from "../../names/ip-address.ts"
+import type { Client } from "../../store/spool.ts"
 import type { NextHopTls } from "../../route/route.ts"
 import { failed, type Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
 import { endsHere, type Dial } from "./dial.ts"
 import { mxHops, type MxRecords, type MxResolver } from "./mx.ts"
+import type { Visitor, VisitorName } from "./xclient.ts"
 import { printable } from "./reply.ts"
 import type { NoDemand, PublishedTls } from "../trust/published-tls.ts"
 import { proofOf, shownBy, tlsOptionsFor, unproven, upgradeFor, type Demand } from "../trust/demand.ts"
@@ -25,6 +28,8 @@ export type Way = {
   readonly connectDeadlineMs: number
   /** What hosts publish about their TLS; without it nothing is looked up. */
   readonly published: PublishedTls | undefined
+  /** The name behind a visitor's address, for XCLIENT; without it none is known. */
+  readonly nameBehind: ((address: IpAddress) => Promise<VisitorName>) | undefined
   /** Certificates that `verify` trusts instead of the public authorities. */
   readonly ca: readonly string[] | undefined
 }
@@ -36,7 +41,11 @@ const RESOLVE_MS = 60_000
 export async function openTo(target: Target, way: Way, signal: AbortSignal): Promise<Session | Answer> {
   const found = await hopsOf(target, way)
   if ("kind" in found) return found
-  const asked = { tls: target.by === "route" ? target.tls : "published", foundSecurely: found.securely }
+  const asked = {
+    tls: target.by === "route" ? target.tls : "published",
+    foundSecurely: found.securely,
+    domain: target.domain,
+  }
   let last: NotOpened = { code: "HOME_AWAY", detail: "no host to try", tls: false }
   for (const hop of found.hops) {
     const opened = await openHop(hop, asked, { ...way, signal })
@@ -45,6 +54,12 @@ export async function openTo(target: Target, way: Way, signal: AbortSignal): Pro
     if (last.code === "NEXT_HOP_IS_US" || signal.aborted) break // what comes after us is no nearer to the recipient
   }
   return failed(last.code === "NEXT_HOP_IS_US" ? "refused" : "later", last.code, last.detail)
+}
+
+/** What a next hop is told with XCLIENT of whoever handed a message in. */
+export async function visitorOf(client: Client, { nameBehind, clock }: Way): Promise<Visitor> {
+  const unknown: VisitorName = { kind: "unknown" }
+  return { client, name: nameBehind ? await within(clock, RESOLVE_MS, nameBehind(client.address), unknown) : unknown }
 }
 
 /** `securely`: nobody on the way can have chosen them. */
@@ -60,7 +75,7 @@ async function hopsOf(target: Target, way: Way): Promise<FoundHops | Answer> {
 }
 
 type SignalledWay = Way & { readonly signal: AbortSignal }
-type Asked = { readonly tls: NextHopTls; readonly foundSecurely: boolean }
+type Asked = { readonly tls: NextHopTls; readonly foundSecurely: boolean; readonly domain: Hostname }
 
 /** RFC 7435: opportunistic TLS that fails is followed by plain text, because it promised nobody anything. */
 async function openHop(hop: Hop, asked: Asked, way: SignalledWay): Promise<Session | NotOpened> {
@@ -71,7 +86,11 @@ async function openHop(hop: Hop, asked: Asked, way: SignalledWay): Promise<Sessi
   return again ? openWith(hop, { kind: "plain" }, way) : opened
 }
 
-async function demandOf(hop: Hop, { tls, foundSecurely }: Asked, way: SignalledWay): Promise<Demand | NoDemand> {
+async function demandOf(
+  hop: Hop,
+  { tls, foundSecurely, domain }: Asked,
+  way: SignalledWay,
+): Promise<Demand | NoDemand> {
   if (typeof tls !== "string") return { kind: "pinned", spkiSha256: tls.spkiSha256 }
   // A box's tunnel is TLS already, with a pinned key: what a certificate behind it says adds nothing.
   if (hop.kind === "box") return { kind: "opportunistic" }
@@ -87,7 +106,7 @@ async function demandOf(hop: Hop, { tls, foundSecurely }: Asked, way: SignalledW
       const only = tls === "dane-only" ? "dane" : undefined
       const unknown: NoDemand = { kind: "no-demand", code: "HOME_TLS_UNKNOWN", because: "the resolver is silent" }
       if (!way.published) return only ? unknown : { kind: "opportunistic" }
-      return within(way.clock, RESOLVE_MS, way.published({ ...hop.to, foundSecurely, only }), unknown)
+      return within(way.clock, RESOLVE_MS, way.published({ ...hop.to, foundSecurely, domain, only }), unknown)
     }
   }
 }

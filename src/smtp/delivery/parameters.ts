@@ -44,8 +44,11 @@ export async function obstacle(asked: Asked, features: Features, from: HopFacts)
   const addresses = [message.from, ...recipients.map(({ address }) => address)]
   const odd = addresses.find((address) => !isSendable(address))
   if (odd !== undefined) return failed("refused", "ADDRESS_MALFORMED", "an address cannot be written in SMTP", from)
-  if (message.requireTls && (from.tls === undefined || !features.has("REQUIRETLS")))
+  if (message.requireTls && !features.has("REQUIRETLS"))
     return failed("refused", "HOME_LACKS_REQUIRETLS", `${from.host} does not offer REQUIRETLS`, from)
+  // RFC 8689 §4.2.1: TLS with whoever answers is not enough.
+  if (message.requireTls && (from.tls === undefined || from.proof === undefined))
+    return failed("refused", "HOME_LACKS_REQUIRETLS", `${from.host} proved nothing about itself`, from)
   const sizeMax = Number(features.get("SIZE") || 0) // RFC 1870 §4: 0 and nothing mean that no limit is told
   if (sizeMax > 0 && message.sizeBytes > sizeMax)
     return failed("refused", "HOME_TAKES_LESS", `${message.sizeBytes} bytes, ${from.host} takes ${sizeMax}`, from)

@@ -6,6 +6,7 @@ import { Readable, type Duplex } from "node:stream"
 import { TLSSocket } from "node:tls"
 import type { Clock } from "../../clock/clock.ts"
 import type { FaultCode } from "../../faults/faults.ts"
+import type { Hostname } from "../../names/hostname.ts"
 import type { KeptMessage, KeptRecipient } from "../../store/spool.ts"
 import { Alarm } from "./alarm.ts"
 import { accepted, answerOf, failed, type Answer, type HopFacts } from "./answer.ts"
@@ -14,6 +15,7 @@ import { LiveContent } from "./live-content.ts"
 import type { Features } from "./parameters.ts"
 import { printable, readReply, type Reply } from "./reply.ts"
 import type { Proof } from "../trust/demand.ts"
+import { heloOf, visitorKey, xclientCommand, type Visitor } from "./xclient.ts"
 import { OWN_NAME, SmtpClient, type ClientOptions } from "./smtp-client.ts"
 
 /** Ours: greeting, EHLO and TLS together; RFC 5321 §4.5.3.2.1 asks for 5 minutes for the greeting. */
@@ -36,6 +38,8 @@ export type Letter = {
   readonly message: KeptMessage
   readonly recipients: readonly KeptRecipient[]
   readonly content: AsyncIterable<Uint8Array>
+  /** Told to the next hop with XCLIENT before the message; it must take it. `undefined`: not told. */
+  readonly visitor?: Visitor | undefined
   /** Whether the header section needs SMTPUTF8 (RFC 6531 §3.4); asked only when the next hop lacks it. */
   readonly headerIsAscii: () => Promise<boolean>
 }
@@ -93,6 +97,9 @@ function setupFault(error: SmtpError, tls: boolean): FaultCode {
 /** What a message came to. `spoke`: the next hop said anything at all, so that a fresh connection would not do better. */
 export type Transaction = { readonly answers: ReadonlyMap<string, Answer>; readonly spoke: boolean }
 
+/** The next hop was not told who handed a message in. */
+export type Unintroduced = { readonly answer: Answer; readonly spoke: boolean }
+
 type Ending = { readonly error: SmtpError } | { readonly reply: string }
 
 export class Session {
@@ -100,12 +107,16 @@ export class Session {
   #messages = 0
   readonly #client: SmtpClient
   readonly #socket: Duplex
+  readonly #ownName: Hostname
   readonly #step: Alarm
   readonly #whole: Alarm
   #end: (ending: Ending) => void = () => {}
   #broken = false
+  /** What it was told with XCLIENT: from then on it takes no other (Postfix asks whether the *told* address may). */
+  #introduced: string | undefined
 
-  constructor(client: SmtpClient, socket: Duplex, { host, clock, proof }: SessionOptions) {
+  constructor(client: SmtpClient, socket: Duplex, { host, name, clock, proof }: SessionOptions) {
+    this.#ownName = name
     this.#client = client
     this.#socket = socket
     this.#step = new Alarm(clock)
@@ -119,6 +130,26 @@ export class Session {
   /** Another message may be sent over this connection. */
   get usable(): boolean {
     return !this.#broken && !this.#client.destroyed
+  }
+
+  /** Tells the next hop who hands in what comes (XCLIENT), once; what to say of the message if it does not take that. */
+  async introduce(visitor: Visitor): Promise<Unintroduced | undefined> {
+    if (this.#introduced !== undefined && this.isFor(visitor)) return undefined
+    const command = xclientCommand((this.#client.features.get("XCLIENT") ?? "").split(" "), visitor)
+    if (command === undefined) return this.#without(`${this.facts.host} does not offer XCLIENT`)
+    const name = heloOf(visitor, this.#ownName)
+    const refusal = await this.#within<string>(COMMAND_MS, (settle) =>
+      this.#client.restart(command, name, (reply = "") => settle(reply)),
+    )
+    if (refusal === undefined)
+      return { answer: failed("later", "HOME_AWAY", "the connection ended at XCLIENT", this.facts), spoke: false }
+    this.#introduced = visitorKey(visitor)
+    return refusal === "" ? undefined : this.#without(printable(refusal))
+  }
+
+  /** Nobody was introduced on this connection, or this visitor was. */
+  isFor(visitor: Visitor): boolean {
+    return this.#introduced === undefined || this.#introduced === visitorKey(visitor)
   }
 
   /** How many messages it has been used for. */
@@ -152,6 +183,8 @@ export class Session {
     this.#messages += 1
     const inTheWay = await obstacle(letter, this.#client.features, this.facts)
     if (inTheWay) return { answers: forAll(letter, inTheWay), spoke: true }
+    const kept = letter.visitor && (await this.introduce(letter.visitor))
+    if (kept) return { answers: forAll(letter, kept.answer), spoke: kept.spoke }
     let spoke = false
     this.#client.progress = () => {
       spoke = true
@@ -204,6 +237,12 @@ export class Session {
       this.#step.set(deadlineMs, () => this.#cut("no reply"))
       begin(settle)
     })
+  }
+
+  /** Without it the mail would come from the relay's address, which spoils SPF and may be trusted there. */
+  #without(why: string): Unintroduced {
+    this.close()
+    return { answer: failed("later", "HOME_WITHOUT_XCLIENT", why, this.facts), spoke: true }
   }
 
   #transact(letter: Letter): Promise<Ending> {

@@ -94,6 +94,23 @@ export class SmtpClient extends Base {
     this.#unproven = unproven
   }
 
+  /**
+   * Says a command after which the session begins anew, as XCLIENT does: 220, then EHLO, as whoever we speak for. Tells what it was refused
+   * with, `undefined` if it was not; nothing when the connection ends (`error` and `end` do).
+   */
+  restart(command: string, name: string, done: (refusal: string | undefined) => void): void {
+    this._responseActions.push((reply: string) => {
+      if (!reply.startsWith("220")) return done(reply)
+      this._responseActions.push((again: string) => {
+        if (!again.startsWith("2")) return done(again)
+        this._parseEhloExtensions(again)
+        done(undefined)
+      })
+      this._sendCommand(`EHLO ${name}`)
+    })
+    this._sendCommand(command)
+  }
+
   /** What MAIL was refused with in the running or last transaction; `undefined` if it was not. */
   get mailRefusal(): string | undefined {
     return this._envelope ? this._envelope.mailError?.response : undefined

@@ -11,7 +11,15 @@ import { failed, type Answer } from "./answer.ts"
 export const OWN_MAIL: FriendName = "(relay)"
 
 export type Target =
-  | { readonly by: "route"; readonly friend: FriendName; readonly hops: readonly Hop[]; readonly tls: NextHopTls }
+  | {
+      readonly by: "route"
+      readonly friend: FriendName
+      readonly hops: readonly Hop[]
+      readonly tls: NextHopTls
+      readonly xclient: boolean
+      /** Whose mail it is. Matters where the domain's own policy does (`tls: published`). */
+      readonly domain: Hostname
+    }
   | { readonly by: "mx"; readonly domain: Hostname }
 
 /** One place to connect to. */
@@ -27,19 +35,25 @@ export type RouteOf = (friend: FriendName | undefined, domain: Hostname) => Rout
 
 /** The way for one recipient of a friend's message or of a notice of ours. */
 export function targetOf(friend: FriendName, address: string, routeOf: RouteOf): Target | Answer {
-  const domain = hostname(address.slice(address.lastIndexOf("@") + 1))
+  const domain = domainOf(address)
   const own = friend === OWN_MAIL
   const route = domain && routeOf(own ? undefined : friend, domain)
-  const along = route && alongRoute(route)
+  const along = route && alongRoute(route, domain, own)
   if (along) return along
   if (own) return domain ? { by: "mx", domain } : failed("refused", "DOMAIN_UNKNOWN", "its domain is not a host name")
   return failed("later", "NO_ROUTE", `no mail route of ${friend} leads to that domain`)
 }
 
+export function domainOf(address: string): Hostname | undefined {
+  return hostname(address.slice(address.lastIndexOf("@") + 1))
+}
+
 /** Equal for everything that shares connections, concurrency and back-off. */
 export function targetKey(target: Target): string {
   if (target.by === "mx") return `mx ${target.domain}`
-  return `route ${target.friend} ${nextHopTlsText(target.tls)} ${target.hops.map(hopText).join(" ")}`
+  const told = target.xclient ? " xclient" : ""
+  const about = target.tls === "published" ? ` ${target.domain}` : ""
+  return `route ${target.friend}${told}${about} ${nextHopTlsText(target.tls)} ${target.hops.map(hopText).join(" ")}`
 }
 
 /** For logs and notices. */
@@ -48,7 +62,7 @@ export function hopText(hop: Hop): string {
 }
 
 /** A dedicated route gets here what could not be carried end to end, where its friend allows that (`otherwise: peer`). */
-export function alongRoute({ carry, to, friend }: Route): Target | undefined {
+export function alongRoute({ carry, to, friend }: Route, domain: Hostname, own: boolean): Target | undefined {
   const dedicated = carry.mode === "dedicated"
   if (dedicated ? carry.otherwise !== "peer" : carry.as !== "mail") return undefined
   const proxy = dedicated && carry.proxy !== "none" && carry.proxy !== "xclient" ? { proxy: carry.proxy } : {}
@@ -56,5 +70,8 @@ export function alongRoute({ carry, to, friend }: Route): Target | undefined {
     to.kind === "tcp"
       ? to.to.map((endpoint) => ({ kind: "tcp", to: endpoint, ...proxy }))
       : [{ kind: "box", friend, service: to.service }]
-  return { by: "route", friend, hops, tls: !dedicated && carry.as === "mail" ? carry.tls : "opportunistic" }
+  const peer = !dedicated && carry.as === "mail" ? carry : undefined
+  // Nobody handed in what is our own: it comes from the relay, and on a connection that was not said to be anybody's.
+  const xclient = peer?.xclient === true && !own
+  return { by: "route", friend, hops, tls: peer?.tls ?? "opportunistic", xclient, domain }
 }

@@ -82,7 +82,8 @@ function untold({ id, from }: KeptMessage, { what, recipient, answer }: Notice, 
 }
 
 async function originalOf(message: KeptMessage, spool: Spool): Promise<Original> {
-  const whole = message.ret === "FULL" && message.sizeBytes <= RETURNED_BYTES_MAX
+  // RFC 8689 §5: of a message with REQUIRETLS the content is never returned, whatever RET says.
+  const whole = message.ret === "FULL" && !message.requireTls && message.sizeBytes <= RETURNED_BYTES_MAX
   const returned = whole
     ? ({ kind: "message", bytes: await collect(spool.content(message.id)) } as const)
     : ({ kind: "headers", bytes: await spool.header(message.id, RETURNED_BYTES_MAX) } as const)

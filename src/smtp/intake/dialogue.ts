@@ -3,6 +3,7 @@
  * a friend, and nothing is answered with 250 before the friend's own server has said so, or the spool that it is durable.
  */
 import { fault, type Fault } from "../../faults/faults.ts"
+import { isHeldToTls } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
 import { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
@@ -38,9 +39,10 @@ export class Dialogue {
     this.#came = came
   }
 
-  mail(line: string): Answer {
+  /** `offersRequireTls`: what the last EHLO said. */
+  mail(line: string, offersRequireTls: boolean): Answer {
     if (this.#transaction) return refuse(fault("COMMAND_MISPLACED", "MAIL inside a transaction"))
-    const mail = readMail(line)
+    const mail = readMail(line, offersRequireTls)
     if (mail.kind === "refused") return mail
     const { sizeBytes = 0 } = mail.value
     if (sizeBytes > this.#intake.limits.messageBytesMax) return refuse(fault("MESSAGE_TOO_LARGE", `SIZE=${sizeBytes}`))
@@ -62,6 +64,7 @@ export class Dialogue {
     if (admitted.kind === "refused") return this.#mayBeCarried(admitted)
     const { route, address } = admitted
     const { friend } = route
+    if (transaction.mail.requireTls && !isHeldToTls(route)) return refuse(fault("TLS_NOT_REQUIRED", friend))
     const full = transaction.refuses(friend, address, limits.recipientsMax)
     if (full) return refuse(full)
     const asked = { route, client, mail: transaction.mail, recipient: { address, notify, orcpt } }

@@ -16,6 +16,8 @@ export type Intake = {
   readonly lists: RecipientLists
   readonly limits: IntakeLimits
   readonly offersTls: boolean
+  /** Whether some mail that comes to this listener goes on over checked TLS alone, so that REQUIRETLS is worth offering. */
+  readonly holdsTls: (listener: ListenerName) => boolean
   readonly clock: Clock
   readonly log: Log
   readonly refusals: RecentRefusals

@@ -26,6 +26,8 @@ export type MailServerOptions = {
   readonly spool: Spool
   /** The route of a recipient's domain; `undefined`: not ours, refused. */
   readonly routeFor: (listener: ListenerName, domain: Hostname) => Route | undefined
+  /** Whether REQUIRETLS is offered there. Nowhere unless given. */
+  readonly holdsTls?: (listener: ListenerName) => boolean
   readonly limits: Pick<IntakeLimits, "messageBytesMax"> & Partial<IntakeLimits>
   readonly clock: Clock
   readonly log: Log
@@ -67,7 +69,8 @@ class LibraryMailServer implements MailServer {
   #stopped: (() => void) | undefined
 
   constructor(options: MailServerOptions) {
-    const { name, tls, spool, routeFor, limits, clock, log, kept = () => {}, taken = () => {}, cutThrough } = options
+    const { name, tls, spool, routeFor, limits, clock, log, cutThrough } = options
+    const { kept = () => {}, taken = () => {}, holdsTls = () => false } = options
     this.#library = new SMTPServer({
       ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
       name,
@@ -90,6 +93,7 @@ class LibraryMailServer implements MailServer {
       lists: new RecipientLists(clock, log),
       limits: allLimits,
       offersTls: tls !== undefined,
+      holdsTls,
       clock,
       log,
       refusals,

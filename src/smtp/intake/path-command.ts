@@ -13,6 +13,8 @@ export type MailCommand = {
   readonly sizeBytes: number | undefined
   readonly body: "7bit" | "8bitmime"
   readonly smtputf8: boolean
+  /** RFC 8689: over TLS with whom one knows, all the way, or not at all. */
+  readonly requireTls: boolean
   readonly ret: "FULL" | "HDRS" | undefined
   readonly envid: string | undefined
 }
@@ -29,10 +31,12 @@ const ENVID_CHARS_MAX = 100
 /** RFC 3461 §4.2. */
 const ORCPT_CHARS_MAX = 500
 
-export function readMail(line: string): Read<MailCommand> {
+/** `offersRequireTls`: whether EHLO said so; only then the parameter is known. */
+export function readMail(line: string, offersRequireTls = false): Read<MailCommand> {
   const command = split("MAIL FROM", line)
   if (!command) return no("SENDER_MALFORMED", line)
-  const parameters = readParameters(command.parameters, MAIL_PARAMETERS)
+  const known = offersRequireTls ? { ...MAIL_PARAMETERS, REQUIRETLS: undefined } : MAIL_PARAMETERS
+  const parameters = readParameters(command.parameters, known)
   if (parameters.kind === "refused") return parameters
   const given = parameters.value
   const smtputf8 = given.has("SMTPUTF8")
@@ -45,6 +49,7 @@ export function readMail(line: string): Read<MailCommand> {
     sizeBytes: size === undefined ? undefined : Number(size),
     body: given.get("BODY")?.toUpperCase() === "8BITMIME" ? "8bitmime" : "7bit",
     smtputf8,
+    requireTls: given.has("REQUIRETLS"),
     ret: RETS.find((ret) => ret === given.get("RET")?.toUpperCase()),
     envid: decodeXtext(given.get("ENVID")),
   })

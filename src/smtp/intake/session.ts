@@ -155,7 +155,7 @@ export class MailSession extends SMTPConnection {
   }
 
   override handler_MAIL(command: Buffer, done: () => void): void {
-    this.#answer(this.#dialogue.mail(command.toString()))
+    this.#answer(this.#dialogue.mail(command.toString(), this.#offersRequireTls()))
     done()
   }
 
@@ -302,7 +302,13 @@ export class MailSession extends SMTPConnection {
     // RFC 9422: a message goes to one friend, and what is in one domain is one friend's.
     const limited = `LIMITS RCPTMAX=${limits.recipientsMax} RCPTDOMAINMAX=1`
     const always = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING"]
-    return [...always, ...starttls, `SIZE ${limits.messageBytesMax}`, limited]
+    const requireTls = this.#offersRequireTls() ? ["REQUIRETLS"] : []
+    return [...always, ...starttls, ...requireTls, `SIZE ${limits.messageBytesMax}`, limited]
+  }
+
+  /** RFC 8689 §2: only over TLS. Only where it can be kept for somebody's mail. */
+  #offersRequireTls(): boolean {
+    return this.secure && this.#intake.holdsTls(this.#arrival.listener)
   }
 
   #peer(): Peer {

@@ -45,8 +45,8 @@ export class Transaction {
   /** `undefined` while there is no recipient. */
   envelope(client: Client, receivedAt: number): Envelope | undefined {
     if (this.#friend === undefined) return undefined
-    const { sender, body, smtputf8, ret, envid } = this.mail
+    const { sender, body, smtputf8, requireTls, ret, envid } = this.mail
     const about = { friend: this.#friend, from: sender?.text ?? "", recipients: this.recipients, receivedAt, client }
-    return { ...about, body, smtputf8, requireTls: false, ret, envid } // REQUIRETLS is not offered: docs/decisions.md
+    return { ...about, body, smtputf8, requireTls, ret, envid }
   }
 }

@@ -8,6 +8,7 @@ import type { FaultCode } from "../../faults/faults.ts"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
 import type { Demand } from "./demand.ts"
+import { stsAllows, type StsPolicy } from "./sts-policy.ts"
 import { findTlsa } from "./tlsa-lookup.ts"
 
 export type AskedOf = {
@@ -15,6 +16,8 @@ export type AskedOf = {
   readonly port: number
   /** How the host was found: written down by the friend, or by an MX record, which must itself be validated (RFC 7672 §2.2.1). */
   readonly foundSecurely: boolean
+  /** Whose mail it is: the domain that may have an MTA-STS policy. */
+  readonly domain: Hostname
   /** `dane-only`: nothing less than DANE will do. */
   readonly only: "dane" | undefined
 }
@@ -27,16 +30,25 @@ export type PublishedTls = (asked: AskedOf) => Promise<Demand | NoDemand>
 export type PublishedSources = {
   readonly dns: Pick<Resolver, "resolve">
   readonly validation: () => Promise<Validation>
+  readonly policyFor: (domain: Hostname) => Promise<StsPolicy | undefined>
 }
 
-export function publishedTls({ dns, validation }: PublishedSources): PublishedTls {
+export function publishedTls({ dns, validation, policyFor }: PublishedSources): PublishedTls {
   return async (asked) => {
     const dane = await daneFor(asked, dns, await validation())
     if (dane.kind === "no-demand") return dane
     if (dane.kind !== "none") return dane
     if (asked.only) return { kind: "no-demand", code: "HOME_WITHOUT_DANE", because: dane.because }
-    return { kind: "opportunistic" }
+    return stsDemand(asked, await policyFor(asked.domain))
   }
+}
+
+/** RFC 8461 §5: `testing` asks for reports alone. */
+function stsDemand({ host, domain }: AskedOf, policy: StsPolicy | undefined): Demand | NoDemand {
+  if (policy?.mode !== "enforce") return { kind: "opportunistic" }
+  if (stsAllows(policy, host)) return { kind: "certified", by: "mta-sts" }
+  const because = `the MTA-STS policy of ${domain} does not name ${host}`
+  return { kind: "no-demand", code: "HOME_TLS_FAILED", because }
 }
 
 type None = { readonly kind: "none"; readonly because: string }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
 import { mailQueue, type MailQueue } from "../../../src/relay/mail-queue.ts"
-import { LANES_PER_DESTINATION_MAX } from "../../../src/smtp/delivery/destination.ts"
 import { DAY_MS, desk, HOUR_MS, MINUTE_MS, routesOf, routeTo, type Desk } from "../../support/delivery.ts"
+import { DEFAULT_LIMITS } from "../../../src/config/config.ts"
 import { eventually } from "../../support/eventually.ts"
 import { nextHop } from "../../support/next-hop.ts"
 import { freePort } from "../../support/program.ts"
@@ -58,8 +58,8 @@ describe("the mail queue", () => {
   test("mail that lies in line behind a busy next hop is held too", async () => {
     await using hop = await nextHop({ greeting: "stall" })
     await using at = await desk({ routeOf: routesOf(routeTo(hop)) })
-    const ids = await Promise.all(Array.from({ length: LANES_PER_DESTINATION_MAX + 5 }, () => at.mail()))
-    await eventually("every lane is stuck", () => hop.open() === LANES_PER_DESTINATION_MAX)
+    const ids = await Promise.all(Array.from({ length: DEFAULT_LIMITS.deliveriesPerFriendMax + 5 }, () => at.mail()))
+    await eventually("every lane is stuck", () => hop.open() === DEFAULT_LIMITS.deliveriesPerFriendMax)
     expect(await queueOf(at).change("hold", { ...ALL, friend: "dave" })).toEqual({ messages: 15, recipients: 15 })
     hop.script = {}
     await at.clock.turn(HOUR_MS)

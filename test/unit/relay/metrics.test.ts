@@ -47,6 +47,7 @@ describe("a relay's metrics", () => {
     expect(outcomes).toEqual([
       'waypost_mail_outcomes_total{friend="dave",outcome="delivered",reason=""} 2',
       'waypost_mail_outcomes_total{friend="dave",outcome="later",reason="HOME_SAYS_LATER"} 1',
+      'waypost_mail_tls_total{friend="dave",tls="none"} 2',
     ])
   })
 })

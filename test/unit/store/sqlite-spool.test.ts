@@ -174,6 +174,18 @@ describe("limits", () => {
     await keep(kept.spool, randomBytes(101))
   })
 
+  test("so is one message more than a friend may leave", async () => {
+    await using kept = await temporarySpool({ perFriendMessagesMax: 2 })
+    const id = await keep(kept.spool, "1")
+    await keep(kept.spool, "2")
+    await expect(keep(kept.spool, "3")).rejects.toMatchObject({
+      fault: { code: "QUOTA_FULL", detail: "dave has 2 of 2 messages" },
+    })
+    await keep(kept.spool, "3", { friend: "alice" })
+    await kept.spool.record(id, [{ recipient: "dave@dave.example", attempt: delivered }])
+    await keep(kept.spool, "3")
+  })
+
   test("a full disk is SPOOL_FULL, keeps nothing, and mail already kept can still go", async () => {
     await using kept = await temporarySpool({ fileBytesMax: 1_000_000 })
     const id = await keep(kept.spool, randomBytes(500_000))

@@ -455,6 +455,25 @@ describe("what a box's tunnel has proved already", () => {
   )
 })
 
+describe("a friend's share of connections", () => {
+  test("is kept over all of his servers, and everything arrives", async () => {
+    await using first = await nextHop()
+    await using second = await nextHop()
+    const limits = { connectDeadlineMs: 10_000, mailLifetimeMs: 21 * DAY_MS, deliveriesPerFriendMax: 1 }
+    let mails = 0
+    const routeOf = () => ((mails += 1) % 2 === 0 ? routeTo(first) : routeTo(second))
+    await using at = await desk({ routeOf, limits })
+    const ids = await Promise.all(Array.from({ length: 20 }, () => at.mail()))
+    await eventually("all have arrived", async () => {
+      await at.clock.turn(MINUTE_MS) // lingering lanes give way
+      return first.messages.length + second.messages.length === ids.length
+    })
+    expect([first.openMost, second.openMost]).toEqual([1, 1])
+    expect(first.messages.length).toBeGreaterThan(0)
+    expect(second.messages.length).toBeGreaterThan(0)
+  })
+})
+
 describe("stopping", () => {
   test("waits for the message that is being sent, and begins no other", async () => {
     await using hop = await nextHop()

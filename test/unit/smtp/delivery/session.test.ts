@@ -379,10 +379,13 @@ describe("extensions", () => {
     session.close()
   })
 
-  test("REQUIRETLS is passed on over TLS or not sent at all", async () => {
+  test("REQUIRETLS is passed on over TLS with whom we know, or not sent at all", async () => {
     const tls = await keyPair("mx.dave.example")
     await using hop = await nextHop({ tls, extensions: ["REQUIRETLS"] })
-    const session = await opened(hop)
+    const anybody = await opened(hop)
+    expect(Object.values(await fates(anybody, letter({ requireTls: true })))).toEqual(["refused HOME_LACKS_REQUIRETLS"])
+    anybody.close()
+    const session = await opened(hop, { proof: "dane" })
     await session.deliver(letter({ requireTls: true }))
     expect(hop.messages[0]?.mailParameters).toBe("REQUIRETLS")
     session.close()

@@ -8,10 +8,11 @@ import { REFUSED_BYTES_MAX } from "../../../../src/smtp/intake/incoming-message.
 import { STOP_MS_MAX } from "../../../../src/smtp/intake/mail-server.ts"
 import { GRACE_MS } from "../../../../src/smtp/intake/pace.ts"
 import { SESSION_MS_MAX } from "../../../../src/smtp/intake/session.ts"
+import type { Route } from "../../../../src/route/route.ts"
 import type { Draft, Spool } from "../../../../src/store/spool.ts"
 import { handClock } from "../../../support/hand-clock.ts"
 import { keyPair } from "../../../support/key-pair.ts"
-import { onlyMessage, SmtpClient, startMailHost } from "../../../support/smtp-dialogue.ts"
+import { mailRoute, onlyMessage, SmtpClient, startMailHost } from "../../../support/smtp-dialogue.ts"
 import { contentOf, temporarySpool } from "../../../support/spool.ts"
 
 const MAIL = "MAIL FROM:<carol@sender.example>"
@@ -485,6 +486,28 @@ describe("STARTTLS", () => {
       /with ESMTPS id [a-z2-7]+\r\n\tfor <dave@dave\.example>\r\n\ttls TLS_AES_256_GCM_SHA384;/,
     )
     expect(await onlyMessage(bob.spool)).toBe("x\r\n")
+  })
+
+  test("REQUIRETLS is offered over it where some mail is held to TLS, and taken for that mail alone", async () => {
+    const held = mailRoute("dave", { kind: "any" })
+    const routes: Record<string, Route> = {
+      "dave.example": { ...held, carry: { ...held.carry, tls: "verify" } as Route["carry"] },
+      "alice.example": mailRoute("alice", { kind: "any" }),
+    }
+    await using bob = await startMailHost({
+      tls: await keyPair("relay.bob.example"),
+      holdsTls: () => true,
+      routeFor: (_, domain) => routes[domain],
+    })
+    using carol = await SmtpClient.connect(bob.port)
+    expect(await carol.says("EHLO mx.sender.example")).not.toContain("REQUIRETLS")
+    expect(await carol.says(`${MAIL} REQUIRETLS`)).toMatch(/^555 5\.5\.4 /)
+    await carol.startTls()
+    expect(await carol.says("EHLO mx.sender.example")).toContain("250-REQUIRETLS\n")
+    expect(await carol.says(`${MAIL} REQUIRETLS`)).toMatch(/^250 /)
+    expect(await carol.says("RCPT TO:<alice@alice.example>")).toMatch(/^550 5\.7\.30 /)
+    expect(await carol.says(RCPT, "DATA", "x\r\n.")).toMatch(/^250 /m)
+    expect(await bob.spool.list()).toMatchObject([{ friend: "dave", requireTls: true }])
   })
 
   test("with commands behind it ends the session: they would speak for whoever comes after (CVE-2011-0411)", async () => {

@@ -2,7 +2,14 @@ import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { readMail, readRcpt } from "../../../../src/smtp/intake/path-command.ts"
 
-const PLAIN = { sizeBytes: undefined, body: "7bit", smtputf8: false, ret: undefined, envid: undefined }
+const PLAIN = {
+  sizeBytes: undefined,
+  body: "7bit",
+  smtputf8: false,
+  requireTls: false,
+  ret: undefined,
+  envid: undefined,
+}
 
 function refused(code: string) {
   return { kind: "refused", why: { code, detail: expect.any(String) } }
@@ -27,6 +34,13 @@ describe("MAIL", () => {
     const line = "MAIL FROM:<jõgeva@b.example> SIZE=1234 body=8bitMime SMTPUTF8 ret=Hdrs ENVID=a+2Bb+3Dc"
     const parameters = { sizeBytes: 1234, body: "8bitmime", smtputf8: true, ret: "HDRS", envid: "a+b=c" }
     expect(readMail(line)).toMatchObject({ kind: "value", value: parameters })
+  })
+
+  test("knows REQUIRETLS only where it was offered (RFC 8689 §2)", () => {
+    const line = "MAIL FROM:<a@b.example> REQUIRETLS"
+    expect(readMail(line, true)).toMatchObject({ kind: "value", value: { requireTls: true } })
+    expect(readMail(`${line}=1`, true)).toEqual(refused("PARAMETER_MALFORMED"))
+    expect(readMail("MAIL FROM:<a@b.example>", true)).toMatchObject({ value: { requireTls: false } })
   })
 
   test.each(["FOO=bar", "FOO", "MT-PRIORITY=3", "AUTH=<>", "REQUIRETLS", "NOTIFY=NEVER", "=", "constructor=1"])(

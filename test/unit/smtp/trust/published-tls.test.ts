@@ -3,6 +3,7 @@ import type { DnsRecord } from "../../../../src/dns/message.ts"
 import type { Resolved } from "../../../../src/dns/resolver.ts"
 import { ipAddress, type IpAddress } from "../../../../src/names/ip-address.ts"
 import { publishedTls, type AskedOf } from "../../../../src/smtp/trust/published-tls.ts"
+import type { StsPolicy } from "../../../../src/smtp/trust/sts-policy.ts"
 import { checked } from "../../../support/delivery.ts"
 
 const HOST = checked("mx.dave.example")
@@ -41,6 +42,29 @@ describe("a host whose zone is signed", () => {
   })
 })
 
+describe("a domain with an MTA-STS policy", () => {
+  const policy = (mode: StsPolicy["mode"], name: string): PolicyFor => {
+    return async () => ({ mode, mx: [{ name: checked(name), wildcard: false }], maxAgeSeconds: 86_400 })
+  }
+
+  test("in mode enforce: its hosts must have a certificate, others get nothing", async () => {
+    expect(await demanded({}, {}, policy("enforce", HOST))).toEqual({ kind: "certified", by: "mta-sts" })
+    expect(await demanded({}, {}, policy("enforce", "mx2.dave.example"))).toMatchObject({
+      code: "HOME_TLS_FAILED",
+      because: "the MTA-STS policy of dave.example does not name mx.dave.example",
+    })
+  })
+
+  test.each(["testing", "none"] as const)("in mode %s: nothing is demanded", async (mode) => {
+    expect(await demanded({}, {}, policy(mode, "mx2.dave.example"))).toEqual({ kind: "opportunistic" })
+  })
+
+  test("and DANE: DANE decides (RFC 8461 §2)", async () => {
+    const zone = { [HOST]: secure(ADDRESS), [`_25._tcp.${HOST}`]: secure(TLSA) }
+    expect(await demanded(zone, {}, policy("enforce", "mx2.dave.example"))).toMatchObject(DANE)
+  })
+})
+
 describe("never a downgrade:", () => {
   test.each([
     ["the address is bogus", { [HOST]: bogus() }],
@@ -64,7 +88,11 @@ describe("never a stuck queue:", () => {
 
   test("with a resolver that does not validate DNS is not asked, and dane-only says why", async () => {
     const off = async () => ({ kind: "off", because: "the resolver does not validate" }) as const
-    const published = publishedTls({ dns: { resolve: () => Promise.reject(new Error("asked")) }, validation: off })
+    const published = publishedTls({
+      dns: { resolve: () => Promise.reject(new Error("asked")) },
+      validation: off,
+      policyFor: nobodys,
+    })
     expect(await published(asked())).toEqual({ kind: "opportunistic" })
     expect(await published(asked({ only: "dane" }))).toMatchObject({
       because: "DANE is off because the resolver does not validate",
@@ -78,18 +106,26 @@ describe("never a stuck queue:", () => {
   })
 })
 
-function demanded(zone: Readonly<Record<string, Resolved>>, about: Partial<AskedOf> = {}) {
+async function nobodys(): Promise<undefined> {}
+
+type PolicyFor = (domain: string) => Promise<StsPolicy | undefined>
+
+function demanded(
+  zone: Readonly<Record<string, Resolved>>,
+  about: Partial<AskedOf> = {},
+  policyFor: PolicyFor = nobodys,
+) {
   const none: Resolved = { kind: "none", secure: true, noSuchName: false }
   const resolve = async (name: string, type: string): Promise<Resolved> => {
     const found = zone[name]
     const fits = found && (found.kind !== "records" || found.records.some((record) => record.type === type))
     return fits ? found : none
   }
-  return publishedTls({ dns: { resolve }, validation: async () => ({ kind: "on" }) })(asked(about))
+  return publishedTls({ dns: { resolve }, validation: async () => ({ kind: "on" }), policyFor })(asked(about))
 }
 
 function asked(about: Partial<AskedOf> = {}): AskedOf {
-  return { host: HOST, port: 25, foundSecurely: true, only: undefined, ...about }
+  return { host: HOST, port: 25, domain: checked("dave.example"), foundSecurely: true, only: undefined, ...about }
 }
 
 function secure(record: DnsRecord): Resolved {
