@@ -198,11 +198,11 @@ export class Passage {
 
   #came(about: { id: MessageId; friend: FriendName; recipient: string; session: Session }, reply: Reply): void {
     const { id, friend, recipient, session } = about
-    const { host, tls } = session.facts
+    const { host, tls, proof } = session.facts
     const text = replyText(reply)
     this.#shared.answered(friend, reply.code < 300 ? accepted(text, session.facts) : answerOf(text, session.facts))
     if (reply.code >= 300) return
-    this.#shared.log.info("mail-delivered", { message: id, friend, recipient, host, tls, passed: true })
+    this.#shared.log.info("mail-delivered", { message: id, friend, recipient, host, tls, proof, passed: true })
   }
 
   /** The friend's own refusal of one recipient, or of the message before its content. */
