@@ -18,7 +18,8 @@ import { load, machine } from "./dataplane/machine.ts"
 import { enterNamespace } from "./dataplane/namespace.ts"
 import { serverName, SERVICES, type Service } from "./dataplane/rivals.ts"
 import { rateOf, type Sample } from "./dataplane/work.ts"
-import { start, type Contender, type ContenderName } from "./tunnel/contenders.ts"
+import { start, WEB_NAME, type Contender, type ContenderName } from "./tunnel/contenders.ts"
+import { measureWeb, webServer, type WebFigures } from "./tunnel/web.ts"
 
 const { values } = parseArgs({
   options: {
@@ -46,6 +47,8 @@ const WORKS: readonly Work[] = [
   { id: "new connections", service: "new", connections: 16 },
   { id: "exchanges, one at a time", service: "pong", connections: 1 },
 ]
+const WEB_PORT = 7150
+const web: { readonly contender: string; readonly figures: WebFigures }[] = []
 type Measured = { readonly round: number; readonly work: string; readonly contender: string; readonly sample: Sample }
 
 const folder = mkdtempSync(join(tmpdir(), "waypost-bench-tunnel-"))
@@ -72,17 +75,24 @@ async function measure(): Promise<void> {
     portFor: (service: number) => SERVICES_PORT + service,
     relay: services,
     home: undefined,
+    webPort: undefined,
   }
   const contenders: (Contender | typeof direct)[] = [direct]
   const wanted = ALL.filter((name) => values.only?.split(",").includes(name) ?? true)
   for (const [index, name] of wanted.entries()) {
     progress(`starting ${name}`)
-    const place = { folder, servicesPort: SERVICES_PORT, firstPort: FIRST_PORT + 10 * index, started }
+    const place = {
+      folder,
+      servicesPort: SERVICES_PORT,
+      webPort: WEB_PORT,
+      firstPort: FIRST_PORT + 10 * index,
+      started,
+    }
     contenders.push(await start(name, place))
   }
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const work of WORKS) {
-      for (const contender of contenders) {
+      for (const contender of contenders.filter(({ name }) => name !== "pagekite")) {
         progress(`round ${round + 1}: ${work.id} through ${contender.name}`)
         const pids = [contender.relay, ...(contender.home ? [contender.home] : [])].flatMap(({ pid }) => tree(pid ?? 0))
         take(round, work, contender, pids)
@@ -90,6 +100,14 @@ async function measure(): Promise<void> {
     }
   }
   for (const contender of contenders) idle(contender)
+  const server = await webServer(WEB_PORT)
+  for (const { name, webPort } of contenders) {
+    if (webPort === undefined || name === "carriers") continue // what is no TLS from the first byte rides streams
+    progress(`a web server through ${name}`)
+    web.push({ contender: name, figures: await measureWeb(webPort, WEB_NAME) })
+  }
+  server.close()
+  server.closeAllConnections()
 }
 
 /** On each side by itself. */
@@ -122,16 +140,12 @@ function take(
 ): void {
   const index = SERVICES.indexOf(service)
   const hello = at(`${service}-${name}.hello`)
-  writeFileSync(hello, name === "pagekite" ? request(service) : helloFor(serverName(service), "standard"))
+  writeFileSync(hello, helloFor(serverName(service), "standard"))
   const args = [service, String(portFor(index)), hello, ...[connections, WARM_MS, RUN_MS].map(String), pids.join(",")]
   const { stdout, stderr, status } = spawnSync(at("load"), args, { encoding: "utf8", timeout: LOAD_PATIENCE_MS })
   if (status === 0)
     measured.push({ round, work: id, contender: name, sample: JSON.parse(stdout) as Sample }) // load.c's one line
   else failures.push(`${id} through ${name}: ${stderr || "no end"}`)
-}
-
-function request(service: Service): string {
-  return `GET / HTTP/1.1\r\nHost: ${serverName(service)}\r\n\r\n`
 }
 
 function at(name: string): string {
@@ -147,7 +161,7 @@ function tree(pid: number): readonly number[] {
 
 function report(): void {
   if (values.json)
-    return console.log(JSON.stringify({ machine: machine(), load: [loadBefore, load()], measured, failures }))
+    return console.log(JSON.stringify({ machine: machine(), load: [loadBefore, load()], measured, web, failures }))
   console.log(
     `${JSON.stringify(machine())}\nload ${loadBefore} at the beginning, ${load()} at the end; medians of ${values.rounds} rounds\n`,
   )
@@ -161,6 +175,11 @@ function report(): void {
     console.log(
       `${work} of ${contender}: ${megabytes.toFixed(1)} MB for ${IDLE_CONNECTIONS} connections, ${sample.errors} failed`,
     )
+  }
+  for (const { contender, figures } of web) {
+    const { megabytesPerSecond, requestsPerSecond, failed } = figures
+    const rates = `${megabytesPerSecond.toFixed(1)} MB/s in one download, ${requestsPerSecond.toFixed(0)} requests/s`
+    console.log(`web server at home through ${contender}: ${rates}, ${failed} failed`)
   }
   for (const failure of failures) console.log(`FAILED ${failure}`)
 }

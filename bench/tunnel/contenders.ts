@@ -16,12 +16,17 @@ import { inviteFriend } from "../../src/relay/invite.ts"
 import { judgePath } from "../../test/support/installed.ts"
 import { serverName, SERVICES } from "../dataplane/rivals.ts"
 
+/** What PageKite tells its kites by, and anybody else may ignore. */
+export const WEB_NAME = "web.bench.example"
+
 export type ContenderName = "plain" | "carriers" | "streams" | "ssh" | "pagekite"
 
 /** One that runs: a visitor of the service with this index goes to this port. */
 export type Contender = {
   readonly name: ContenderName
   readonly portFor: (service: number) => number
+  /** Where the web server at home is visited, over streams; `undefined` where it is not. */
+  readonly webPort: number | undefined
   readonly relay: ChildProcess
   /** The program at home; `undefined` where there is none. */
   readonly home: ChildProcess | undefined
@@ -31,6 +36,8 @@ export type Contender = {
 export type Place = {
   readonly folder: string
   readonly servicesPort: number
+  /** Of the web server. */
+  readonly webPort: number
   /** The first of ports that nobody else has: each contender has ten. */
   readonly firstPort: number
   readonly started: ChildProcess[]
@@ -40,7 +47,7 @@ const START_PATIENCE_MS = 30_000
 /** From the start of a box to its first carriers. */
 const ATTACHES_MS = 4_000
 /** PageKite looks for a front end at its own pace. */
-const PAGEKITE_ATTACHES_MS = 8_000
+const PAGEKITE_ATTACHES_MS = 14_000
 
 export async function start(name: ContenderName, place: Place): Promise<Contender> {
   switch (name) {
@@ -65,11 +72,12 @@ async function waypost(name: Waypost, place: Place): Promise<Contender> {
   const relay = run(place, [process.execPath, join(import.meta.dirname, "../dataplane/relay.ts"), "native", "1", file])
   await accepts(firstPort, relay)
   const portFor = (service: number) => firstPort + 1 + service
-  if (name === "plain") return { name, portFor, relay, home: undefined }
+  const webPort = firstPort + 1 + SERVICES.length
+  if (name === "plain") return { name, portFor, webPort: undefined, relay, home: undefined }
   const boxFile = await joined(name, text, file, place)
   const home = run(place, [process.execPath, join(import.meta.dirname, "box.ts"), boxFile])
   await delay(ATTACHES_MS)
-  return { name, portFor, relay, home }
+  return { name, portFor, webPort, relay, home }
 }
 
 /** A listener for each service, so that the visitors' port says which one they want. */
@@ -85,6 +93,7 @@ function configuration(name: Waypost, { firstPort, servicesPort }: Place): strin
 relay: { name: relay.bench.example, state: ./state-${name} }
 listeners:
 ${listeners.join("\n")}
+  web: { bind: ["127.0.0.1:${firstPort + 1 + SERVICES.length}"], protocol: tcp, friend: home }
   tunnel: { bind: ["127.0.0.1:${firstPort}"], protocol: tunnel }
 limits: { connections-max: 20000, connections-per-source-max: 20000, connections-per-friend-max: 20000, idle-deadline: 1h }
 friends:
@@ -92,11 +101,17 @@ friends:
     domains: [${SERVICES.map(serverName).join(", ")}]
     routes:
 ${routes.join("\n")}
+      web: { mode: dedicated, to: ${name === "plain" ? '"127.0.0.1:1"' : "box"} }
 `
 }
 
 /** Does what `waypost invite` and `waypost join` do, and returns the box's file. */
-async function joined(name: Waypost, text: string, file: string, { folder, servicesPort }: Place): Promise<string> {
+async function joined(
+  name: Waypost,
+  text: string,
+  file: string,
+  { folder, servicesPort, webPort }: Place,
+): Promise<string> {
   const read = readConfig(text, file)
   if (read.kind === "faults") throw new Error(read.faults.map(configFaultText).join("\n"))
   const invited = await inviteFriend(read.config, "home", false, systemClock)
@@ -107,6 +122,7 @@ async function joined(name: Waypost, text: string, file: string, { folder, servi
   const identity = await boxIdentity(join(home, "box-state"), systemClock)
   const shows = await joinRelay({ invitation, identity, promise: "none", clock: systemClock })
   const services = new Map(SERVICES.map((service, index) => [`t-${service}`, serviceAt(servicesPort + index)]))
+  services.set("web", serviceAt(webPort))
   const relay = { ...relayOf(invitation, shows), carriers: name === "carriers" }
   const boxFile = join(home, "box.yaml")
   writeFileSync(boxFile, withRelay(undefined, relay, { promise: "none", services }))
@@ -143,26 +159,28 @@ StrictModes no\nUsePAM no\nPidFile none\nMaxSessions 100\n`,
   const to = ["-p", String(firstPort), "-i", at("user-key"), `${userInfo().username}@127.0.0.1`]
   const home = run(place, [judgePath("ssh"), "-N", ...quiet, ...forwards, ...to])
   await accepts(portFor(0), home)
-  return { name: "ssh", portFor, relay, home }
+  return { name: "ssh", portFor, webPort: undefined, relay, home }
 }
 
-/** The front end as Debian has it, with its own back end; the kites are told apart by the Host of a request. */
-async function pageKite(place: Place): Promise<Contender> {
-  const { firstPort, servicesPort } = place
-  const common = ["--clean", "--nullui", "--noproxy"]
-  const domains = SERVICES.map((service) => `--domain=http:${serverName(service)}:secret`)
-  const door = [`--host=127.0.0.1`, `--ports=${firstPort}`, "--protos=http", ...domains]
-  const relay = run(place, [judgePath("pagekite"), ...common, "--isfrontend", ...door])
+/** The front end as Debian has it, with its own back end. */
+async function pageKite({ firstPort, webPort, ...place }: Place): Promise<Contender> {
+  const own = ["--clean", "--nullui", "--noproxy"]
+  const door = [
+    "--isfrontend",
+    "--host=127.0.0.1",
+    `--ports=${firstPort}`,
+    "--protos=http",
+    `--domain=http:${WEB_NAME}:secret`,
+  ]
+  const relay = run(place, [judgePath("pagekite"), ...own, ...door])
   await accepts(firstPort, relay)
-  const kites = SERVICES.map(
-    (service, index) => `--backend=http:${serverName(service)}:127.0.0.1:${servicesPort + index}:secret`,
-  )
-  const home = run(place, [judgePath("pagekite"), ...common, `--frontend=127.0.0.1:${firstPort}`, ...kites])
+  const kite = [`--frontend=127.0.0.1:${firstPort}`, `--backend=http:${WEB_NAME}:127.0.0.1:${webPort}:secret`]
+  const home = run(place, [judgePath("pagekite"), ...own, ...kite])
   await delay(PAGEKITE_ATTACHES_MS)
-  return { name: "pagekite", portFor: () => firstPort, relay, home }
+  return { name: "pagekite", portFor: () => firstPort, webPort: firstPort, relay, home }
 }
 
-function run({ started }: Place, [command, ...args]: readonly [string, ...string[]]): ChildProcess {
+function run({ started }: Pick<Place, "started">, [command, ...args]: readonly [string, ...string[]]): ChildProcess {
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "inherit"] })
   started.push(child)
   return child
