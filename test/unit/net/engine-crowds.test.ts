@@ -86,7 +86,7 @@ describe.each(engineKinds)("crowds: %s", (engine) => {
     })
 
     test("who waits for longer than anybody may be undecided is told so, and those inside are unhurt", async () => {
-      const patience = { decideDeadlineMs: 300 }
+      const patience = { decideDeadlineMs: 3_000 } // in which everybody inside must have been decided about, too
       await using relay = await relayInChild({ engine, backend: home.at, descriptorsMax: DESCRIPTORS, ...patience })
       const inside = await settled(await come(relay.bound, HELD_MIN))
       const late = await come(relay.bound, 50)

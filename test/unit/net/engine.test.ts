@@ -340,12 +340,12 @@ describe.each(engines)("engine: $name", ({ start, adoptsFinished }) => {
 
     test("a connection on which nothing moves is cut at the idle deadline", async () => {
       const target = await service()
-      const relay = await listens(() => carry(target.at, { idleDeadlineMs: 300 }))
+      const relay = await listens(() => carry(target.at, { idleDeadlineMs: 1_200 }))
       const alice = await arrives(relay.bound)
       alice.say("hello")
       const home = await target.accepted()
       for (let round = 0; round < 8; round += 1) {
-        await sleep(80)
+        await sleep(200)
         alice.say(".")
       }
       expect(relay.reports).toEqual([])
