@@ -34,6 +34,7 @@ struct attempt {
 static void hear(struct loop *loop, struct connection *connection);
 static void ask(struct loop *loop, struct connection *connection);
 static void begin_carrying(struct loop *loop, struct connection *connection, const uint8_t *record);
+static void begin_counting(struct loop *loop, struct connection *connection, uint32_t meter);
 static void connect_next(struct loop *loop, struct connection *connection);
 static bool greet(struct connection *connection);
 static void connecting(struct loop *loop, struct connection *connection);
@@ -81,8 +82,8 @@ void connection_begin(struct loop *loop, struct listener *listener, int visitor,
 
 void connection_splice(struct loop *loop, const uint8_t *record) {
     struct connection *connection = take(loop);
-    uint32_t for_backend = read_u32(record + 32);
-    const uint8_t *bytes = record + 36;
+    uint32_t for_backend = read_u32(record + 32), meter = read_u32(record + 36);
+    const uint8_t *bytes = record + 40;
     int on = 1;
     connection->state = CONNECTION_CARRYING;
     connection->listener = listener_of_spliced(loop);
@@ -93,7 +94,8 @@ void connection_splice(struct loop *loop, const uint8_t *record) {
     connection->remote.any.sa_family = connection->local.any.sa_family = AF_INET6; /* none of either */
     connection->accepted_ms = connection->moved_ms = loop->now_ms;
     flow_keep(&connection->to_backend, bytes, for_backend);
-    flow_keep(&connection->to_visitor, bytes + for_backend, read_u32(record) - 36 - for_backend);
+    flow_keep(&connection->to_visitor, bytes + for_backend, read_u32(record) - 40 - for_backend);
+    if (meter > 0) begin_counting(loop, connection, meter - 1);
     setsockopt(connection->visitor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(connection->backend, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connection->idle_ms > 0) wheel_set(&loop->wheel, &connection->timer, loop->now_ms + connection->idle_ms);
@@ -133,6 +135,7 @@ void connection_expired(struct loop *loop, struct connection *connection) {
         if (connection->backend < 0 && loop->now_ms < connection->attempt->until_ms) return connect_next(loop, connection);
         return address_failed(loop, connection, HOW_CONNECT_TIMEOUT);
     case CONNECTION_CARRYING: {
+        if (connection->waits) connection->moved_ms = loop->now_ms; /* it is not silent: we do not listen */
         uint64_t until_ms = connection->moved_ms + connection->idle_ms;
         if (until_ms > loop->now_ms) return wheel_set(&loop->wheel, &connection->timer, until_ms);
         return connection_end(loop, connection, HOW_IDLE);
@@ -199,13 +202,20 @@ static void ask(struct loop *loop, struct connection *connection) {
     connection->asked = true;
 }
 
+/* What was read before passes first, and is charged. */
+static void begin_counting(struct loop *loop, struct connection *connection, uint32_t meter) {
+    connection->share = &loop->meters[meter]->shares[loop->index];
+    share_enter(connection->share, connection->to_backend.left + connection->to_visitor.left);
+}
+
 static void begin_carrying(struct loop *loop, struct connection *connection, const uint8_t *record) {
     struct flow *flow = &connection->to_backend;
     uint32_t skip = read_u32(record + 16);
     uint32_t count = read_u32(record + 28), failure_bytes = read_u32(record + 32);
-    const uint8_t *addresses = record + 36;
+    uint32_t meter = read_u32(record + 36);
+    const uint8_t *addresses = record + 40;
     uint32_t kept_bytes = count * ADDRESS_WIRE_BYTES + failure_bytes;
-    uint32_t prefix_bytes = read_u32(record) - 36 - kept_bytes;
+    uint32_t prefix_bytes = read_u32(record) - 40 - kept_bytes;
 
     struct attempt *attempt = take_memory(NULL, sizeof *attempt + kept_bytes);
     *attempt = (struct attempt){.count = count, .failure = HOW_CONNECT_FAILED, .failure_bytes = failure_bytes};
@@ -223,6 +233,7 @@ static void begin_carrying(struct loop *loop, struct connection *connection, con
         flow_keep(flow, rest.at + skip, rest.left - skip);
         free(rest.own);
     }
+    if (meter > 0) begin_counting(loop, connection, meter - 1);
     connection->state = CONNECTION_CONNECTING;
     attempt->until_ms = loop->now_ms + attempt->share_ms;
     connect_next(loop, connection);
@@ -282,6 +293,7 @@ static void connecting(struct loop *loop, struct connection *connection) {
     connection->attempt = NULL;
     connection->state = CONNECTION_CARRYING;
     connection->moved_ms = loop->now_ms;
+    if (connection->share) share_count(connection->share, connection->to_backend.moved, 0);
     if (connection->idle_ms > 0) wheel_set(&loop->wheel, &connection->timer, loop->now_ms + connection->idle_ms);
     else wheel_clear(&loop->wheel, &connection->timer);
     carry(loop, connection);
@@ -303,18 +315,29 @@ static void address_failed(struct loop *loop, struct connection *connection, enu
 static void carry(struct loop *loop, struct connection *connection) {
     struct flow *up = &connection->to_backend, *down = &connection->to_visitor;
     int visitor = connection->visitor, backend = connection->backend;
-    uint64_t moved = up->moved + down->moved;
+    uint64_t up_moved = up->moved, down_moved = down->moved;
     bool up_blocked = !up->writable, down_blocked = !down->writable;
+    bool has_rate = share_has_rate(connection->share);
+    uint32_t allowed = 0, kept = 0, *limit = has_rate ? &allowed : NULL;
+    if (has_rate) allowed = share_grant(loop, connection);
+    if (has_rate) allowed -= kept = allowed / 2; /* or one direction could leave nothing to the other */
 
-    enum standing upward = flow_move(up, visitor, backend, &loop->mover);
+    enum standing upward = flow_move(up, visitor, backend, &loop->mover, limit);
+    allowed += kept;
+    bool broke = upward == FLOW_SOURCE_BROKE || upward == FLOW_DESTINATION_BROKE;
+    enum standing downward = broke ? FLOW_AWAITS_SOURCE : flow_move(down, backend, visitor, &loop->mover, limit);
+    if (up->moved != up_moved || down->moved != down_moved) {
+        connection->moved_ms = loop->now_ms;
+        if (connection->share) share_count(connection->share, up->moved - up_moved, down->moved - down_moved);
+    }
+    if (has_rate)
+        share_settle(loop, connection, allowed, upward == FLOW_AWAITS_GRANT || downward == FLOW_AWAITS_GRANT);
     if (upward == FLOW_SOURCE_BROKE) return connection_end(loop, connection, HOW_VISITOR_RESET);
     if (upward == FLOW_DESTINATION_BROKE) return connection_end(loop, connection, HOW_BACKEND_RESET);
-    enum standing downward = flow_move(down, backend, visitor, &loop->mover);
     if (downward == FLOW_SOURCE_BROKE) return connection_end(loop, connection, HOW_BACKEND_RESET);
     if (downward == FLOW_DESTINATION_BROKE) return connection_end(loop, connection, HOW_VISITOR_RESET);
 
     interest_follows(loop, connection, up_blocked, down_blocked);
-    if (up->moved + down->moved != moved) connection->moved_ms = loop->now_ms;
     if (upward == FLOW_HAS_MORE || downward == FLOW_HAS_MORE) loop_again(loop, connection);
     else if (connection->visitor_broke) return connection_end(loop, connection, HOW_VISITOR_RESET);
     else if (connection->backend_broke) return connection_end(loop, connection, HOW_BACKEND_RESET);
@@ -394,6 +417,7 @@ void connection_end(struct loop *loop, struct connection *connection, enum how h
 
 static void leave(struct loop *loop, struct connection *connection) {
     struct listener *listener = connection->listener;
+    if (connection->share) share_leave(connection->share, connection);
     wheel_clear(&loop->wheel, &connection->timer);
     flow_release(&connection->to_backend, &loop->mover);
     flow_release(&connection->to_visitor, &loop->mover);

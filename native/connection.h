@@ -8,6 +8,7 @@
 #include "address.h"
 #include "flow.h"
 #include "messages.h"
+#include "meter.h"
 #include "wheel.h"
 
 struct loop;
@@ -23,13 +24,17 @@ struct connection {
     struct flow to_backend, to_visitor;
     struct attempt *attempt; /* while CONNECTING */
     struct listener *listener;
+    struct share *share;                /* NULL: nobody counts it */
+    struct connection *before, *behind; /* in line, while it waits */
     uint64_t accepted_ms, moved_ms;
     union address remote, local;
     int visitor, backend; /* -1: none */
     uint32_t slot, generation, idle_ms;
     uint32_t mark; /* of COMMAND_SPLICE */
+    uint32_t granted;   /* bytes that the next turn may read under a rate */
     uint8_t state, how; /* enum state; enum how, while LINGERING */
     bool asked;         /* TypeScript owes an answer */
+    bool waits;         /* its friend's rate holds it back */
     bool visitor_broke, backend_broke;
 };
 

@@ -19,11 +19,14 @@
 /* Ours: descriptors that connections leave to the rest of the process: files, names to resolve, pipes. */
 #define DESCRIPTORS_LEFT_FREE 8
 #define ARGUMENTS_MAX 5
+#define METERS_MAX 65536
 
 struct engine {
     uint32_t loop_count;
     struct loop **loops;
     struct descriptors descriptors;
+    uint32_t meter_count;
+    struct meter *meters[METERS_MAX];
     napi_env env;
     napi_threadsafe_function call;
     napi_ref exchange; /* keeps the memory below alive */
@@ -40,6 +43,11 @@ static napi_value open_engine(napi_env env, napi_callback_info info);
 static napi_value listen_on(napi_env env, napi_callback_info info);
 static napi_value post(napi_env env, napi_callback_info info);
 static napi_value hold(napi_env env, napi_callback_info info);
+static napi_value make_meter(napi_env env, napi_callback_info info);
+static napi_value read_meter(napi_env env, napi_callback_info info);
+static napi_value limit_meter(napi_env env, napi_callback_info info);
+static napi_value take_tokens(napi_env env, napi_callback_info info);
+static napi_value give_back_tokens(napi_env env, napi_callback_info info);
 static napi_value join(napi_env env, napi_callback_info info);
 static napi_value duplicate(napi_env env, napi_callback_info info);
 static void publish(void *to, struct bytes *events);
@@ -59,7 +67,8 @@ NAPI_MODULE_INIT() {
         const char *name;
         napi_callback call;
     } functions[] = {{"open", open_engine}, {"listen", listen_on}, {"post", post}, {"hold", hold}, {"join", join},
-                   {"duplicate", duplicate}};
+                     {"duplicate", duplicate}, {"meter", make_meter}, {"read", read_meter}, {"limit", limit_meter}, {"take", take_tokens},
+                     {"giveBack", give_back_tokens}};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         napi_value function;
         MUST(napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function));
@@ -123,7 +132,8 @@ static napi_value open_engine(napi_env env, napi_callback_info info) {
     engine->running = true;
     for (uint32_t i = 0; i < threads && i < THREADS_MAX; i++) {
         struct loop *loop = engine->loops[i] = take_zeroed(1, sizeof *loop);
-        *loop = (struct loop){.index = i, .descriptors = &engine->descriptors, .publish = publish, .publish_to = engine};
+        *loop = (struct loop){.index = i, .descriptors = &engine->descriptors, .meters = engine->meters,
+                               .publish = publish, .publish_to = engine};
         if (!loop_start(loop)) fatal("starting a thread");
         engine->loop_count++;
     }
@@ -206,6 +216,69 @@ static napi_value duplicate(napi_env env, napi_callback_info info) {
     return result;
 }
 
+static double real(napi_env env, napi_value value) {
+    double number;
+    MUST(napi_get_value_double(env, value, &number));
+    return number;
+}
+
+static struct meter *meter_of(napi_env env, const napi_value given[ARGUMENTS_MAX]) {
+    struct engine *engine = engine_of(env, given[0]);
+    uint32_t index = number(env, given[1]);
+    if (index >= engine->meter_count) fatal("a meter that there is not");
+    return engine->meters[index];
+}
+
+/* meter(engine): the index of a new one, or -1 where there is no room for more. */
+static napi_value make_meter(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX], index;
+    arguments(env, info, given);
+    struct engine *engine = engine_of(env, given[0]);
+    struct meter *made = engine->meter_count < METERS_MAX ? meter_make(engine->loop_count) : NULL;
+    MUST(napi_create_int32(env, made ? (int32_t)engine->meter_count : -1, &index));
+    if (made) engine->meters[engine->meter_count++] = made; /* threads learn of it by a command, behind their mutex */
+    return index;
+}
+
+/* read(engine, meter, into: Float64Array): connections, bytes to the backend, bytes to the visitor. */
+static napi_value read_meter(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX];
+    arguments(env, info, given);
+    uint64_t connections, to_backend, to_visitor;
+    size_t length;
+    uint8_t *into = memory(env, given[2], &length);
+    meter_read(meter_of(env, given), &connections, &to_backend, &to_visitor);
+    write_number(into, connections);
+    write_number(into + 8, to_backend);
+    write_number(into + 16, to_visitor);
+    return NULL;
+}
+
+/* limit(engine, meter, bytesPerSecond): 0 ends the limit. */
+static napi_value limit_meter(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX];
+    arguments(env, info, given);
+    meter_limit(meter_of(env, given), (uint64_t)real(env, given[2]), monotonic_ms());
+    return NULL;
+}
+
+/* take(engine, meter, want): bytes that JavaScript may pass under the same rate. */
+static napi_value take_tokens(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX], granted;
+    arguments(env, info, given);
+    struct meter *meter = meter_of(env, given);
+    MUST(napi_create_uint32(env, bucket_take(&meter->bucket, monotonic_ms(), number(env, given[2])), &granted));
+    return granted;
+}
+
+/* giveBack(engine, meter, bytes): what did not pass; below 0: what passed before it was granted. */
+static napi_value give_back_tokens(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX];
+    arguments(env, info, given);
+    bucket_give_back(&meter_of(env, given)->bucket, real(env, given[2]));
+    return NULL;
+}
+
 /* Called by the threads: one call into JavaScript is under way at most, and takes everything there is. */
 static void publish(void *to, struct bytes *events) {
     struct engine *engine = to;
@@ -276,6 +349,7 @@ static void disown(napi_env env, void *argument, void *hint) {
     napi_delete_reference(env, engine->exchange);
     for (uint32_t i = 0; i < engine->loop_count; i++) free(engine->loops[i]);
     free(engine->loops);
+    for (uint32_t i = 0; i < engine->meter_count; i++) meter_free(engine->meters[i]);
     bytes_free(&engine->events);
     bytes_free(&engine->delivered);
     pthread_mutex_destroy(&engine->mutex);

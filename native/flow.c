@@ -10,13 +10,13 @@
 
 #include "bytes.h"
 
-static ssize_t copy_in(struct flow *flow, int source, struct mover *mover);
-static ssize_t splice_in(struct flow *flow, int source, struct mover *mover);
+static ssize_t copy_in(struct flow *flow, int source, struct mover *mover, size_t room);
+static ssize_t splice_in(struct flow *flow, int source, struct mover *mover, size_t room);
 static void own_what_is_left(struct flow *flow);
 static void release_memory(struct flow *flow);
 static void release_pipe(struct flow *flow, struct mover *mover);
 
-enum standing flow_move(struct flow *flow, int source, int destination, struct mover *mover) {
+enum standing flow_move(struct flow *flow, int source, int destination, struct mover *mover, uint32_t *allowed) {
     int64_t turn = TURN_BYTES_MAX;
     for (;;) {
         enum standing standing = flow_deliver(flow, destination, mover);
@@ -24,9 +24,15 @@ enum standing flow_move(struct flow *flow, int source, int destination, struct m
         if (flow->source_ended) return FLOW_DELIVERED;
         if (!flow->readable) return FLOW_AWAITS_SOURCE;
         if (turn <= 0) return FLOW_HAS_MORE;
-        ssize_t count = flow->splicing ? splice_in(flow, source, mover) : copy_in(flow, source, mover);
-        if (count > 0) turn -= count;
-        else if (count == 0) flow->source_ended = true;
+        size_t room = allowed ? *allowed : SIZE_MAX;
+        if (room == 0) return FLOW_AWAITS_GRANT;
+        ssize_t count = flow->splicing ? splice_in(flow, source, mover, room) : copy_in(flow, source, mover, room);
+        if (count > 0) {
+            turn -= count;
+            if (allowed) *allowed -= (uint32_t)count;
+            continue;
+        }
+        if (count == 0) flow->source_ended = true;
         else if (errno == EAGAIN) flow->readable = false;
         else if (errno == EINVAL && flow->splicing) flow->splicing = false; /* not a socket that splices */
         else return FLOW_SOURCE_BROKE;
@@ -62,24 +68,26 @@ enum standing flow_deliver(struct flow *flow, int destination, struct mover *mov
     return FLOW_AWAITS_SOURCE;
 }
 
-static ssize_t copy_in(struct flow *flow, int source, struct mover *mover) {
-    ssize_t count = recv(source, mover->copy, COPY_BYTES, MSG_DONTWAIT);
+static ssize_t copy_in(struct flow *flow, int source, struct mover *mover, size_t room) {
+    if (room > COPY_BYTES) room = COPY_BYTES;
+    ssize_t count = recv(source, mover->copy, room, MSG_DONTWAIT);
     if (count <= 0) return count;
     flow->at = mover->copy;
     flow->left = (uint32_t)count;
     flow->splicing = count == COPY_BYTES;
     flow->small_pieces = 0;
-    flow_read(flow, count < COPY_BYTES);
+    flow_read(flow, (size_t)count < room);
     return count;
 }
 
-static ssize_t splice_in(struct flow *flow, int source, struct mover *mover) {
+static ssize_t splice_in(struct flow *flow, int source, struct mover *mover, size_t room) {
     if (!flow->has_pipe && !pipes_take(&mover->pipes, &flow->pipe)) {
         flow->splicing = false;
-        return copy_in(flow, source, mover);
+        return copy_in(flow, source, mover, room);
     }
     flow->has_pipe = true;
-    ssize_t count = splice(source, NULL, flow->pipe.write, NULL, PIPE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (room > PIPE_BYTES) room = PIPE_BYTES;
+    ssize_t count = splice(source, NULL, flow->pipe.write, NULL, room, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (count <= 0) {
         int why = errno;
         release_pipe(flow, mover);

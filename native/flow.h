@@ -53,13 +53,15 @@ struct mover {
 enum standing {
     FLOW_AWAITS_SOURCE,
     FLOW_AWAITS_DESTINATION,
-    FLOW_HAS_MORE, /* it is the others' turn */
+    FLOW_HAS_MORE,    /* it is the others' turn */
+    FLOW_AWAITS_GRANT, /* it has read all that it may */
     FLOW_DELIVERED, /* the source has ended, and the destination accepted all of it */
     FLOW_SOURCE_BROKE,
     FLOW_DESTINATION_BROKE,
 };
 
-enum standing flow_move(struct flow *flow, int source, int destination, struct mover *mover);
+/* `allowed`: how many bytes it may read, which are taken off; NULL: no limit but its turn. */
+enum standing flow_move(struct flow *flow, int source, int destination, struct mover *mover, uint32_t *allowed);
 
 /* Only what is already read. FLOW_AWAITS_SOURCE: all of it is delivered. */
 enum standing flow_deliver(struct flow *flow, int destination, struct mover *mover);

@@ -74,7 +74,7 @@ void loop_join(struct loop *loop) {
     pthread_mutex_destroy(&loop->mutex);
 }
 
-static uint64_t monotonic_ms(void) {
+uint64_t monotonic_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
@@ -126,6 +126,7 @@ static void turn(struct loop *loop) {
     bytes_free(&again);
     for (struct timer *timer; (timer = wheel_expired(&loop->wheel, loop->now_ms));) {
         if (timer == &loop->accept_again) listeners_resume(loop);
+        else if (timer == &loop->refill) shares_refill(loop);
         else connection_expired(loop, (struct connection *)timer); /* its first member */
     }
     publish(loop, count > 0 || loop->again.length > 0);

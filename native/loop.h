@@ -33,6 +33,7 @@ struct loop {
     uint32_t index;
     int epoll;
     struct descriptors *descriptors;
+    struct meter *const *meters; /* the engine's; one that a command names is there */
     void (*publish)(void *to, struct bytes *events); /* takes the events over */
     void *publish_to;
     /* The thread's own. */
@@ -42,6 +43,8 @@ struct loop {
     struct wheel wheel;
     struct timer accept_again; /* set while accepting is paused */
     uint64_t full_since_ms;    /* and since when */
+    struct timer refill;       /* set while a rate holds somebody back */
+    struct share *held_back;   /* those in which somebody waits */
     uint32_t turned_away;
     int reserve; /* a descriptor to give up, so that a visitor can be turned away when there is none left */
     struct listener *listeners[LISTENERS_MAX];
@@ -52,6 +55,9 @@ struct loop {
     struct bytes events, commands;
     struct mover mover;
 };
+
+/* The time that everything here goes by. */
+uint64_t monotonic_ms(void);
 
 /* Starts the thread; false: no descriptors or no thread, and errno says why. */
 bool loop_start(struct loop *loop);

@@ -36,7 +36,8 @@ enum event {
 enum command {
     COMMAND_WAIT = 1,
     COMMAND_CARRY = 2, /* 16 u32 bytes to skip, 20 u32 connect deadline in ms, 24 u32 idle deadline in ms (0: none),
-                          28 u32 addresses, 32 u32 bytes said on failure, 36 addresses, bytes said on failure, prefix */
+                          28 u32 addresses, 32 u32 bytes said on failure, 36 u32 meter (its index + 1; 0: none),
+                          40 addresses, bytes said on failure, prefix */
     COMMAND_ANSWER = 3, /* 16 bytes */
     COMMAND_RESET = 4,
     COMMAND_ADOPT = 5,  /* 16 u32 bytes to skip */
@@ -46,7 +47,8 @@ enum command {
     COMMAND_DRAIN = 9,  /* the listener: tell when it carries nothing */
     COMMAND_CLOSE = 10, /* the thread: everything is cut */
     COMMAND_SPLICE = 11, /* on the thread: 16 u32 the visitor's descriptor, 20 u32 the backend's, 24 u32 idle deadline in ms
-                            (0: none), 28 u32 mark, 32 u32 bytes for the backend, 36 those, bytes for the visitor */
+                            (0: none), 28 u32 mark, 32 u32 bytes for the backend, 36 u32 meter (its index + 1; 0: none),
+                            40 those, bytes for the visitor */
 };
 
 /* How a connection ended: the order of ENDED_HOW in messages.ts. */

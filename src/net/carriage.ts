@@ -6,6 +6,7 @@ import type { Socket } from "node:net"
 import type { Deadlines, Expiring } from "./deadlines.ts"
 import type { EndedHow } from "./engine.ts"
 import { Flow, type FlowOwner } from "./flow.ts"
+import type { Counted, Meter } from "./meter.ts"
 import type { ReadBuffers } from "./read-buffers.ts"
 import { reset } from "./reset.ts"
 
@@ -22,11 +23,14 @@ export type CarriageOptions = {
   readonly idleDeadlineMs: number
   readonly buffers: ReadBuffers
   readonly deadlines: Deadlines
+  /** What counts it and may hold it back. */
+  readonly meter: Meter | undefined
 }
 
-export class Carriage implements Expiring, FlowOwner {
+export class Carriage implements Expiring, FlowOwner, Counted {
   dueTick = 0
   slotPlace = 0
+  meterPlace = 0
   readonly toBackend: Flow
   readonly toVisitor: Flow
   readonly #carried: Carried
@@ -36,16 +40,31 @@ export class Carriage implements Expiring, FlowOwner {
 
   /** The events of the visitor's socket are told by whoever owns it; those of the backend's are heard here. */
   constructor(options: CarriageOptions, carried: Carried) {
-    const { visitor, backend, buffers, deadlines } = options
+    const { visitor, backend, buffers, deadlines, meter } = options
     this.#options = options
     this.#carried = carried
-    this.toBackend = new Flow(visitor, backend, buffers, this)
-    this.toVisitor = new Flow(backend, visitor, buffers, this)
+    this.toBackend = new Flow({ from: visitor, to: backend, buffers, owner: this, meter })
+    this.toVisitor = new Flow({ from: backend, to: visitor, buffers, owner: this, meter })
+    meter?.enter(this)
     this.#movedTick = deadlines.tick
     deadlines.set(this, options.idleDeadlineMs)
     backend.on("end", () => this.toVisitor.finish())
     backend.on("error", () => this.#backendFailed())
     backend.on("close", () => carried.backendClosed())
+  }
+
+  get bytesToBackend(): number {
+    return this.toBackend.sentBytes
+  }
+
+  get bytesToVisitor(): number {
+    return this.toVisitor.sentBytes
+  }
+
+  /** Sends what was read before there was a backend, and begins. */
+  start(first: Uint8Array): void {
+    this.#options.meter?.charge(first.length)
+    this.toBackend.start(first)
   }
 
   touch(): void {
@@ -74,6 +93,7 @@ export class Carriage implements Expiring, FlowOwner {
   /** Both sockets are closed. */
   release(): void {
     this.#options.deadlines.forget(this)
+    this.#options.meter?.leave(this)
     this.toBackend.release()
     this.toVisitor.release()
   }

@@ -8,11 +8,13 @@ import type { Log } from "../log/log.ts"
 import type { SocketAddress } from "../names/endpoint.ts"
 import { isIpv6 } from "../names/ip-address.ts"
 import { takeAccepted } from "./accepted.ts"
+import { Bucket } from "./bucket.ts"
 import { bindRefused } from "./bind-refused.ts"
 import { Crowd } from "./crowd.ts"
 import { Deadlines } from "./deadlines.ts"
 import { Descriptors } from "./descriptors.ts"
 import type { Engine, ListenOptions, OpenListener } from "./engine.ts"
+import { Meter } from "./meter.ts"
 import { ReadBuffers } from "./read-buffers.ts"
 import { seldom } from "./seldom.ts"
 import { splice } from "./splice.ts"
@@ -51,6 +53,7 @@ export function javascriptEngine(options: JavascriptEngineOptions): Engine {
       return listener
     },
     splice,
+    meter: () => new Meter({ tokens: new Bucket(clock), deadlines }),
     async close() {
       await Promise.all([...listeners].map((listener) => listener.close()))
       listeners.clear()

@@ -13,12 +13,16 @@ import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
 import { bindRefused } from "./bind-refused.ts"
 import type { Arrival, Decide, Decision, Ended, EndedHow, Engine, ListenOptions, OpenListener } from "./engine.ts"
+import type { EngineSpliceOptions } from "./engine.ts"
+import { Deadlines } from "./deadlines.ts"
+import type { Meter } from "./meter.ts"
 import type { Addon, Handle } from "./native/addon.ts"
 import { addressBytes, COMMAND, Commands, EVENT, Events, milliseconds, SLOT_BITS } from "./native/messages.ts"
 import { LISTENER_OF_SPLICED, type ConnectionId, type SpliceOrder } from "./native/messages.ts"
 import { plainSocket } from "./plain-socket.ts"
 import { seldom } from "./seldom.ts"
 import { splice, type Spliced } from "./splice.ts"
+import { NativeMeter } from "./native/meter.ts"
 
 /** LISTENERS_MAX of native/messages.h, without the one that stands for what did not come in at a listener. */
 const LISTENERS_MAX = LISTENER_OF_SPLICED
@@ -51,6 +55,8 @@ class NativeEngine implements Engine {
   /** Who waits for the end of a splice, by its mark. */
   readonly #spliced = new Map<number, (spliced: Spliced) => void>()
   #nextMark = 1
+  /** For what JavaScript carries under the same rates. */
+  readonly #deadlines = new Deadlines()
   readonly #closed: InEveryThread
   readonly #noRoom: (code: string) => void
   #turnedAway = 0
@@ -81,11 +87,12 @@ class NativeEngine implements Engine {
     return { bound, stop: () => this.#stop(index, door), drained: () => this.#drain(index, door) }
   }
 
-  splice(left: Duplex, right: Duplex, { idleDeadlineMs = 0 }: { idleDeadlineMs?: number } = {}): Promise<Spliced> {
+  splice(left: Duplex, right: Duplex, { idleDeadlineMs = 0, meter }: EngineSpliceOptions = {}): Promise<Spliced> {
     const plain = this.#closing ? undefined : this.#descriptorsOf(left, right)
-    if (!plain) return splice(left, right, idleDeadlineMs > 0 ? { idleDeadlineMs } : {})
+    if (!plain) return splice(left, right, { meter, ...(idleDeadlineMs > 0 && { idleDeadlineMs }) })
     const mark = this.#nextMark++
-    this.#commands.splice(mark % this.#threads, { ...plain, idleDeadlineMs, mark })
+    const order = { ...plain, idleDeadlineMs, mark, meter: indexOf(meter) }
+    this.#commands.splice(mark % this.#threads, order)
     if (!this.#inBatch) this.#flush()
     const over = Promise.withResolvers<Spliced>()
     this.#spliced.set(mark, over.resolve)
@@ -95,7 +102,7 @@ class NativeEngine implements Engine {
   }
 
   /** Descriptors of the engine's own; `undefined` where one end is no plain socket, or there are no descriptors left. */
-  #descriptorsOf(left: Duplex, right: Duplex): Omit<SpliceOrder, "idleDeadlineMs" | "mark"> | undefined {
+  #descriptorsOf(left: Duplex, right: Duplex): Omit<SpliceOrder, "idleDeadlineMs" | "mark" | "meter"> | undefined {
     const [from, to] = [plainSocket(left), plainSocket(right)]
     if (!from || !to) return undefined
     const visitor = this.#addon.duplicate(from.descriptor)
@@ -104,6 +111,10 @@ class NativeEngine implements Engine {
     if (backend >= 0) return { visitor, backend, forBackend: from.take(), forVisitor: to.take() }
     closeSync(visitor)
     return undefined
+  }
+
+  meter(): Meter {
+    return new NativeMeter(this.#addon, this.#handle, this.#deadlines)
   }
 
   close(): Promise<void> {
@@ -205,7 +216,7 @@ class NativeEngine implements Engine {
         return this.#commands.adopt(id, decision.skipBytes)
       case "carry":
         if (decision.signal?.aborted) this.#commands.about(COMMAND.cancel, id)
-        else this.#commands.carry(id, decision)
+        else this.#commands.carry(id, decision, indexOf(decision.meter))
         return this.#know(id, decision.tag, decision.signal)
       default:
         unreachable(decision)
@@ -304,6 +315,11 @@ const SPLICED_HOW: Readonly<Record<EndedHow, Spliced["how"]>> = {
   "reset-by-us": "cancelled",
   cancelled: "cancelled",
   adopted: "cancelled",
+}
+
+/** What commands call it; a meter of another engine is none of ours. */
+function indexOf(meter: Meter | undefined): number | undefined {
+  return meter instanceof NativeMeter ? meter.index : undefined
 }
 
 /** Something that every thread has to say once. */

@@ -8,6 +8,7 @@ import type { Duplex } from "node:stream"
 import type { SocketAddress } from "../names/endpoint.ts"
 import type { IpAddress } from "../names/ip-address.ts"
 import type { Spliced } from "./splice.ts"
+import type { Meter } from "./meter.ts"
 
 export interface Engine {
   readonly kind: "native" | "javascript"
@@ -20,9 +21,17 @@ export interface Engine {
    * Takes two connections that are open already, with what each of their sockets has read and not given away, and moves
    * bytes until both have ended; never rejects. Nobody else may use them from then on; both are destroyed at the end.
    */
-  splice(left: Duplex, right: Duplex, options?: { readonly idleDeadlineMs?: number }): Promise<Spliced>
+  splice(left: Duplex, right: Duplex, options?: EngineSpliceOptions): Promise<Spliced>
+  /** Counts connections together, and may limit their rate: name it in `Carry`. It is the engine's own, and lives as long. */
+  meter(): Meter
   /** Closes listeners and cuts every connection still carried. */
   close(): Promise<void>
+}
+
+export type EngineSpliceOptions = {
+  readonly idleDeadlineMs?: number
+  /** Made by the same engine; counts it, the left side as the visitor. */
+  readonly meter?: Meter | undefined
 }
 
 export type ListenOptions = {
@@ -80,6 +89,8 @@ export type Carry = {
   readonly onConnectFailure: Uint8Array
   /** Comes back in `Ended`; the engine does not look at it. */
   readonly tag: unknown
+  /** Made by the same engine. */
+  readonly meter?: Meter | undefined
   /** Cuts this connection when it fires. */
   readonly signal?: AbortSignal
 }

@@ -3,6 +3,8 @@
  * is not done, so a stopped reader stops the sender, and no more than one buffer is held between them.
  */
 import type { Socket } from "node:net"
+import type { Meter } from "./meter.ts"
+import type { Held } from "./rate-line.ts"
 import type { ReadBuffer, ReadBuffers } from "./read-buffers.ts"
 
 /**
@@ -19,25 +21,39 @@ export interface FlowOwner {
   finished(to: Socket): void
 }
 
-export class Flow {
+export type FlowOptions = {
+  readonly from: Socket
+  readonly to: Socket
+  readonly buffers: ReadBuffers
+  readonly owner: FlowOwner
+  /** Whose rate holds it back. */
+  readonly meter: Meter | undefined
+}
+
+export class Flow implements Held {
+  creditBytes = 0
   /** What the destination's socket has taken. */
   sentBytes = 0
   readonly #from: Socket
   readonly #to: Socket
   readonly #buffers: ReadBuffers
   readonly #owner: FlowOwner
+  readonly #meter: Meter | undefined
   #buffer: ReadBuffer
   #turnBytes = 0
   /** A write that could not be taken at once is under way. */
   #blocked = false
+  /** The rate of its meter holds it back. */
+  #held = false
   #finished = false
 
-  constructor(from: Socket, to: Socket, buffers: ReadBuffers, owner: FlowOwner) {
+  constructor({ from, to, buffers, owner, meter }: FlowOptions) {
     this.#from = from
     this.#to = to
     this.#buffers = buffers
     this.#buffer = buffers.shared
     this.#owner = owner
+    this.#meter = meter
   }
 
   /** Sends what goes before anything that is read, and begins to read once it is on its way. */
@@ -54,7 +70,10 @@ export class Flow {
   read(readBytes: number, buffer: Uint8Array): boolean {
     this.#owner.touch()
     const bytes = readBytes === buffer.length ? buffer : buffer.subarray(0, readBytes)
+    const line = this.#meter?.line
+    if (line) this.#held = !line.spend(this, readBytes)
     if (!this.#send(buffer === this.#buffers.shared.bytes ? Buffer.from(bytes) : bytes)) return false
+    if (this.#held) return this.#waitForTurn()
     this.#buffer = this.#buffers.after(this.#buffer, readBytes)
     return this.#mayGoOn(readBytes === buffer.length ? readBytes : 0)
   }
@@ -65,13 +84,20 @@ export class Flow {
     if (!this.#blocked) this.#owner.finished(this.#to)
   }
 
-  /** Reads on, unless there is nothing more to come. */
+  /** Reads on, unless there is nothing more to come or something holds it back. */
   resume(): void {
-    if (!this.#from.destroyed && !this.#finished) this.#from.resume()
+    if (!this.#from.destroyed && !this.#finished && !this.#held && !this.#blocked) this.#from.resume()
+  }
+
+  /** Its turn under the rate has come. */
+  goOn(): void {
+    this.#held = false
+    this.resume()
   }
 
   /** Both sockets are closed. */
   release(): void {
+    this.#meter?.line?.leave(this)
     this.#buffer = this.#buffers.giveBack(this.#buffer)
   }
 
@@ -97,6 +123,13 @@ export class Flow {
     this.#owner.touch()
     if (this.#finished) this.#owner.finished(this.#to)
     else this.resume()
+  }
+
+  /** Small reads again when its turn comes, or each could overdraw the rate by a large buffer. */
+  #waitForTurn(): false {
+    this.#buffer = this.#buffers.giveBack(this.#buffer)
+    this.#turnBytes = 0
+    return false
   }
 
   /** A read that did not fill its buffer has emptied the socket, and the turn is over by itself. */

@@ -6,6 +6,8 @@
  */
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import type { Counted, Meter } from "./meter.ts"
+import { Pump } from "./pump.ts"
 import { reset } from "./reset.ts"
 
 export type Spliced = {
@@ -17,16 +19,18 @@ export type Spliced = {
 export type SpliceOptions = {
   /** Silence in both directions for this long ends it. */
   readonly idleDeadlineMs?: number
+  /** Counts it, the left side as the visitor, and may hold it back. */
+  readonly meter?: Meter | undefined
   /** Cuts it when it fires. */
   readonly signal?: AbortSignal
 }
 
 /** Resolves when both streams are closed; never rejects. */
 export function splice(left: Duplex, right: Duplex, options: SpliceOptions = {}): Promise<Spliced> {
-  const counts = { left: 0, right: 0 }
-  left.on("data", (piece: Uint8Array) => (counts.left += piece.length))
-  right.on("data", (piece: Uint8Array) => (counts.right += piece.length))
+  const { meter } = options
   return new Promise((resolve) => {
+    const [rightward, leftward] = [new Pump(left, right, meter), new Pump(right, left, meter)]
+    const counted = countedAs(rightward, leftward)
     let how: Spliced["how"] | undefined
     let open = 2
     const end = (why: Spliced["how"]) => {
@@ -38,17 +42,33 @@ export function splice(left: Duplex, right: Duplex, options: SpliceOptions = {})
       open -= 1
       if (open > 0) return
       options.signal?.removeEventListener("abort", cancelled)
-      resolve({ leftToRightBytes: counts.left, rightToLeftBytes: counts.right, how: how ?? "both-finished" })
+      meter?.leave(counted)
+      rightward.release()
+      leftward.release()
+      const [leftToRightBytes, rightToLeftBytes] = [rightward.movedBytes, leftward.movedBytes]
+      resolve({ leftToRightBytes, rightToLeftBytes, how: how ?? "both-finished" })
     }
     const cancelled = () => end("cancelled")
     options.signal?.addEventListener("abort", cancelled)
     limitSilence([left, right], options.idleDeadlineMs, () => end("idle"))
     whenGone(left, () => end("left-broke"), closed)
     whenGone(right, () => end("right-broke"), closed)
-    left.pipe(right) // which ends the writing side behind the last byte, and only that
-    right.pipe(left)
+    meter?.enter(counted)
     if (options.signal?.aborted) cancelled()
   })
+}
+
+/** The left side is the visitor's. */
+function countedAs(rightward: Pump, leftward: Pump): Counted {
+  return {
+    meterPlace: 0,
+    get bytesToBackend() {
+      return rightward.movedBytes
+    },
+    get bytesToVisitor() {
+      return leftward.movedBytes
+    },
+  }
 }
 
 /** Tells a stream that broke (an error, or gone before both directions ended) from one that came to its end. */

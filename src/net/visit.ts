@@ -224,9 +224,10 @@ export class Visit implements Expiring, Carried {
     this.#endPromise()
     const { buffers, deadlines } = this.#door
     const ends = { visitor: this.#socket, backend: dialled.socket }
-    const carriage = new Carriage({ ...ends, idleDeadlineMs: carry.idleDeadlineMs, buffers, deadlines }, this)
+    const { idleDeadlineMs, meter } = carry
+    const carriage = new Carriage({ ...ends, idleDeadlineMs, buffers, deadlines, meter }, this)
     this.#stage = { at: "carried", carriage }
-    carriage.toBackend.start(first)
+    carriage.start(first)
     if (this.#finished) carriage.toBackend.finish()
   }
 

@@ -18,6 +18,15 @@ export interface Addon {
   duplicate(descriptor: number): number
   /** Whether the engine keeps the process alive. */
   hold(engine: Handle, on: 0 | 1): void
+  /** The index of a new meter; -1 where there is no room for more. */
+  meter(engine: Handle): number
+  /** Running connections, bytes to their backends, bytes to their visitors. */
+  read(engine: Handle, meter: number, into: Float64Array): void
+  /** 0: as fast as it goes. */
+  limit(engine: Handle, meter: number, bytesPerSecond: number): void
+  /** As `Tokens` (bucket.ts), from the bucket that the threads use. */
+  take(engine: Handle, meter: number, wantBytes: number): number
+  giveBack(engine: Handle, meter: number, bytes: number): void
   /** Gives everything back, once every thread has said that it is gone. */
   join(engine: Handle): void
 }

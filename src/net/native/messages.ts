@@ -153,6 +153,8 @@ export class Events {
 /** Ours: remembered addresses. */
 const RECENT_MAX = 4096
 const HEAD_BYTES = 16
+const CARRY_BYTES = 40
+const SPLICE_BYTES = 40
 const ADDRESS_BYTES = 18
 const BATCH_BYTES_MIN = 64 * 1024
 const U32_MAX = 0xffff_ffff
@@ -165,6 +167,8 @@ export type SpliceOrder = {
   readonly mark: number
   readonly forBackend: Uint8Array
   readonly forVisitor: Uint8Array
+  /** Its index, if it has one. */
+  readonly meter: number | undefined
 }
 
 /** Commands written one behind the other, until they are posted as one batch. */
@@ -199,16 +203,18 @@ export class Commands {
     this.#view.setUint32(at + 16, skipBytes, true)
   }
 
-  carry(id: ConnectionId, carry: Carry): void {
+  /** `meter`: its index, if it has one. */
+  carry(id: ConnectionId, carry: Carry, meter?: number): void {
     const { to, prefix, onConnectFailure } = carry
-    const length = 36 + to.length * ADDRESS_BYTES + onConnectFailure.length + prefix.length
+    const length = CARRY_BYTES + to.length * ADDRESS_BYTES + onConnectFailure.length + prefix.length
     const at = this.#begin(COMMAND.carry, id, length)
     this.#view.setUint32(at + 16, carry.skipBytes, true)
     this.#view.setUint32(at + 20, milliseconds(carry.connectDeadlineMs), true)
     this.#view.setUint32(at + 24, milliseconds(carry.idleDeadlineMs), true)
     this.#view.setUint32(at + 28, to.length, true)
     this.#view.setUint32(at + 32, onConnectFailure.length, true)
-    let next = at + 36
+    this.#view.setUint32(at + 36, meter === undefined ? 0 : meter + 1, true)
+    let next = at + CARRY_BYTES
     for (const address of to) {
       this.#bytes.set(ipBytes(address.address), next)
       this.#view.setUint16(next + 16, address.port, false)
@@ -218,16 +224,17 @@ export class Commands {
     if (prefix.length > 0) this.#bytes.set(prefix, next + onConnectFailure.length)
   }
 
-  splice(thread: number, { visitor, backend, idleDeadlineMs, mark, forBackend, forVisitor }: SpliceOrder): void {
-    const length = 36 + forBackend.length + forVisitor.length
+  splice(thread: number, { visitor, backend, idleDeadlineMs, mark, forBackend, forVisitor, meter }: SpliceOrder): void {
+    const length = SPLICE_BYTES + forBackend.length + forVisitor.length
     const at = this.#begin(COMMAND.splice, { connection: thread * 2 ** SLOT_BITS, generation: 0 }, length)
     this.#view.setUint32(at + 16, visitor, true)
     this.#view.setUint32(at + 20, backend, true)
     this.#view.setUint32(at + 24, milliseconds(idleDeadlineMs), true)
     this.#view.setUint32(at + 28, mark, true)
     this.#view.setUint32(at + 32, forBackend.length, true)
-    this.#bytes.set(forBackend, at + 36)
-    this.#bytes.set(forVisitor, at + 36 + forBackend.length)
+    this.#view.setUint32(at + 36, meter === undefined ? 0 : meter + 1, true)
+    this.#bytes.set(forBackend, at + SPLICE_BYTES)
+    this.#bytes.set(forVisitor, at + SPLICE_BYTES + forBackend.length)
   }
 
   #begin(kind: number, { connection, generation }: ConnectionId, length: number, listener = 0): number {

@@ -88,9 +88,9 @@ describe("commands", () => {
     const prefix = Buffer.from("PROXY")
     const onConnectFailure = Buffer.from("alert")
     const deadlines = { connectDeadlineMs: 5000, idleDeadlineMs: 3_600_000 }
-    commands.carry(id, { do: "carry", to, prefix, onConnectFailure, skipBytes: 2, tag: 0, ...deadlines })
+    commands.carry(id, { do: "carry", to, prefix, onConnectFailure, skipBytes: 2, tag: 0, ...deadlines }, 7)
     const body = Buffer.concat([
-      u32(2, 5000, 3_600_000, 2, 5),
+      u32(2, 5000, 3_600_000, 2, 5, 8),
       ...to.map(addressBytes),
       Buffer.from(onConnectFailure),
       Buffer.from(prefix),
