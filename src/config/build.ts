@@ -37,12 +37,13 @@ function builtListener(name: string, listener: FileListener): Listener {
 type Around = { readonly listeners: FileContent["listeners"]; readonly folder: string }
 
 function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Around): Friend {
-  const { promise, domains, addresses, routes } = friend
+  const { promise, domains, addresses, rate, routes } = friend
   return {
     name,
     promise,
     domains,
     addresses,
+    bytesPerSecondMax: rate,
     routes: Object.entries(routes).flatMap(([listenerName, route]) => {
       const listener = listeners[listenerName]
       return listener

@@ -8,7 +8,7 @@ import { endpoint, socketAddress } from "../names/endpoint.ts"
 import { hostname, hostPattern } from "../names/hostname.ts"
 import { cidr, ipAddress } from "../names/ip-address.ts"
 import type { PinnedKeys } from "../route/route.ts"
-import { durationMs, sizeBytes } from "./units.ts"
+import { bytesPerSecond, durationMs, sizeBytes } from "./units.ts"
 
 /** Names of friends and listeners: they stand in logs, in metrics and in file names. */
 export const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
@@ -17,6 +17,10 @@ export const NAME_RIGHT = "lower-case letters, digits and hyphens, at most 63, a
 /** `setTimeout` takes at most 2^31 - 1 ms and fires at once beyond. */
 const DEADLINE_MS_MAX = 24 * 86_400_000
 const LIFETIME_MS_MAX = 365 * 86_400_000
+/** Ours: below this a ClientHello takes seconds. */
+const RATE_BYTES_PER_SECOND_MIN = 1_000
+/** Ours: above every network card, and far below where counting tokens loses bytes. */
+const RATE_BYTES_PER_SECOND_MAX = 1_000_000_000_000
 
 const PIN_RIGHT = "pin:sha256: and the 64 hexadecimal digits of the key's digest, as in its TLSA record 3 1 1"
 const TLS_RIGHT = `peer on smtp: TLS to the friend's server: opportunistic, encrypt, verify, published, dane-only, or ${PIN_RIGHT}`
@@ -40,6 +44,11 @@ const size = leaf(
   (text) => within(sizeBytes(text), Number.MAX_SAFE_INTEGER),
   "a size",
   "a number and kB, MB, GB or KiB, MiB, GiB, as in 50MB",
+)
+const rate = leaf(
+  (text) => atLeast(within(bytesPerSecond(text), RATE_BYTES_PER_SECOND_MAX), RATE_BYTES_PER_SECOND_MIN),
+  "a rate",
+  "a number and kB/s, MB/s or GB/s, or kbit/s, Mbit/s or Gbit/s, as in 10MB/s; at least 1kB/s",
 )
 const count = z.int().min(1).max(10_000_000).meta({ description: "a whole number from 1 to 10000000" })
 
@@ -164,6 +173,7 @@ export const friendSchema = z
       .array(leaf(ipAddress, "an IP address", "an IP address, as in 203.0.113.7 or 2001:db8::7"))
       .meta({ description: "a list of the relay's addresses that are this friend's alone" })
       .default([]),
+    rate: rate.optional(),
     routes: z.record(z.string(), routeSchema).meta({ description: "routes by the name of their listener" }).default({}),
   })
   .meta({ description: "a map with domains and routes" })
@@ -238,6 +248,10 @@ export function withPort(text: string) {
 
 function within(amount: number | undefined, max: number): number | undefined {
   return amount !== undefined && amount > 0 && amount <= max ? amount : undefined
+}
+
+function atLeast(amount: number | undefined, min: number): number | undefined {
+  return amount !== undefined && amount >= min ? amount : undefined
 }
 
 export function folder(text: string): string | undefined {

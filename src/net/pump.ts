@@ -23,6 +23,11 @@ export class Pump implements Held {
     from.on("data", (piece: Uint8Array) => this.#pass(piece))
   }
 
+  /** Also where the stream was paused before. */
+  start(): void {
+    this.#from.resume()
+  }
+
   goOn(): void {
     this.#held = false
     this.#resume()

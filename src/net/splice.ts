@@ -54,6 +54,8 @@ export function splice(left: Duplex, right: Duplex, options: SpliceOptions = {})
     whenGone(left, () => end("left-broke"), closed)
     whenGone(right, () => end("right-broke"), closed)
     meter?.enter(counted)
+    rightward.start()
+    leftward.start()
     if (options.signal?.aborted) cancelled()
   })
 }

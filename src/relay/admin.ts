@@ -1,5 +1,5 @@
 /**
- * What a relay tells its operator over HTTP: /health, /metrics (Prometheus) and /verdicts (JSON). Read only. It is bound to
+ * What a relay tells its operator over HTTP: /health, /metrics (Prometheus), /traffic and /verdicts (JSON). Read only. It is bound to
  * loopback unless the configuration says otherwise, and answers no page that a browser on this machine was lured to.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
@@ -11,6 +11,7 @@ import { METRICS_CONTENT_TYPE, metricsText, type Metric } from "./metrics-text.t
 
 export type AdminSources = {
   readonly verdicts: () => unknown
+  readonly traffic: () => unknown
   readonly metrics: () => Promise<readonly Metric[]>
 }
 
@@ -60,6 +61,8 @@ async function page({ method = "", url = "" }: IncomingMessage, sources: AdminSo
       return { status: 200, type: METRICS_CONTENT_TYPE, text: metricsText(await sources.metrics()) }
     case "/verdicts":
       return json(sources.verdicts())
+    case "/traffic":
+      return json(sources.traffic())
     default:
       return refusal(404)
   }
@@ -71,7 +74,7 @@ function json(value: unknown): Page {
 
 const REFUSALS = {
   403: "ask by address or as localhost",
-  404: "/health, /metrics or /verdicts",
+  404: "/health, /metrics, /traffic or /verdicts",
   405: "GET or HEAD",
 } as const
 

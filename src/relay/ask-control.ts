@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers"
 import { fault, FaultError } from "../faults/faults.ts"
 import { controlPath } from "./control.ts"
 import type { Changed, Chosen, QueueChange, QueuedMessage } from "./mail-queue.ts"
+import type { FriendTraffic } from "./traffic.ts"
 
 /** Rejects with RELAY_NOT_RUNNING, or with what the system says (EACCES: this user may not). */
 export async function askQueue(stateFolder: string, chosen: Chosen): Promise<readonly QueuedMessage[]> {
@@ -14,6 +15,11 @@ export async function askQueue(stateFolder: string, chosen: Chosen): Promise<rea
 /** Rejects as `askQueue`. */
 export async function changeQueue(stateFolder: string, how: QueueChange, chosen: Chosen): Promise<Changed> {
   return (await ask(stateFolder, "POST", `/queue/${how}`, chosen)) as Changed // and `change`
+}
+
+/** What each friend's dedicated connections move at this moment. Rejects as `askQueue`. */
+export async function askTraffic(stateFolder: string): Promise<readonly FriendTraffic[]> {
+  return (await ask(stateFolder, "GET", "/traffic", { id: undefined, friend: undefined })) as readonly FriendTraffic[]
 }
 
 async function ask(stateFolder: string, method: "GET" | "POST", page: string, chosen: Chosen): Promise<unknown> {

@@ -4,6 +4,7 @@ import type { Socket } from "node:net"
 import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import type { Engine } from "../net/engine.ts"
+import type { Meter } from "../net/meter.ts"
 import { endsTlsAtTheBox, routeName, type FriendName, type Route } from "../route/route.ts"
 import { boxesIn } from "../store/boxes.ts"
 import { ticket } from "../tunnel/carrier.ts"
@@ -24,6 +25,8 @@ export type BoxesOptions = {
   /** What a friend's box is shown when it attaches (docs/tunnel-protocol.md §2). */
   readonly shown: (friend: FriendName) => object
   readonly idleDeadlineMs: () => number
+  /** What counts a friend's connections, and may hold them back. */
+  readonly meterOf: (friend: FriendName) => Meter | undefined
   /** A friend's box has attached: what waited for it can go. */
   readonly came: (friend: FriendName) => void
   readonly clock: Clock
@@ -72,7 +75,8 @@ export function boxes(options: BoxesOptions): Boxes {
         socket.on("error", () => {}) // whoever was refused may go as they like
         return void socket.end(lastWords(visitor.protocol, "BOX_AWAY"))
       }
-      attached.carrying(splice(socket, home, { idleDeadlineMs: options.idleDeadlineMs() }))
+      const [idleDeadlineMs, meter] = [options.idleDeadlineMs(), options.meterOf(route.friend)]
+      attached.carrying(splice(socket, home, { idleDeadlineMs, meter }))
     },
   }
 }

@@ -5,7 +5,6 @@ import { unreachable } from "../faults/unreachable.ts"
 import type { WebProxy } from "../http/web-proxy.ts"
 import type { Log } from "../log/log.ts"
 import { Admission } from "../net/admission.ts"
-import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
 import { Resolved } from "../net/resolved.ts"
 import type { MailServer } from "../smtp/intake/mail-server.ts"
@@ -15,6 +14,7 @@ import { OpenListeners } from "./open-listeners.ts"
 import { passthrough, type HandedOver } from "./passthrough.ts"
 import type { PreludeDoor } from "./prelude-door.ts"
 import type { Standing } from "./standing.ts"
+import type { Traffic } from "./traffic.ts"
 
 /** What the relay stands on at this moment. Every part asks again, so that a reload reaches them all at once. */
 export type Now = { standing: Standing }
@@ -22,8 +22,7 @@ export type Now = { standing: Standing }
 export type Outside = {
   readonly clock: Clock
   readonly log: Log
-  /** The best one that runs here, if not given. */
-  readonly engine?: Engine | undefined
+  readonly engine: Engine
 }
 
 export type Doors = {
@@ -40,18 +39,19 @@ export type Peers = {
   readonly boxes: Boxes
   readonly prelude: PreludeDoor
   readonly accounts: Accounts
+  readonly traffic: Traffic
 }
 
 export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDisposableStack): Doors {
-  const { clock, log } = outside
-  const { accounts } = peers
-  const engine = closing.adopt(outside.engine ?? chooseEngine({ log }), (opened) => opened.close())
+  const { clock, log, engine } = outside
+  const { accounts, traffic } = peers
   const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
   const handedOver = closing.adopt(new Set<Socket>(), cutAll)
   const decisions = passthrough({
     ground: () => now.standing,
     admission: new Admission(() => now.standing.config.limits),
     resolved,
+    meterOf: (friend) => traffic.meterOf(friend),
     handOver: (socket, connection) => {
       handedOver.add(socket)
       socket.once("close", () => handedOver.delete(socket))

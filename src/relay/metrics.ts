@@ -6,7 +6,8 @@ import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
 import type { MailAccounts } from "./mail-accounts.ts"
 import type { PreludeAccounts } from "./prelude-accounts.ts"
-import type { Metric } from "./metrics-text.ts"
+import type { Metric, Sample } from "./metrics-text.ts"
+import type { FriendTraffic, Traffic } from "./traffic.ts"
 
 export type Measured = {
   readonly accounts: Accounts
@@ -14,14 +15,16 @@ export type Measured = {
   readonly preludes: PreludeAccounts
   readonly spool: Spool
   readonly validation: Pick<ValidationWatch, "known">
+  readonly traffic: Pick<Traffic, "all">
   readonly friends: readonly string[]
   readonly now: Instant
 }
 
 export async function metricsOf(measured: Measured): Promise<readonly Metric[]> {
-  const { accounts, mailAccounts, preludes, spool, friends, now } = measured
+  const { accounts, mailAccounts, preludes, spool, traffic, friends, now } = measured
   return [
     ...connectionMetrics(accounts),
+    ...trafficMetrics(traffic.all()),
     ...preludeMetrics(preludes),
     ...daneMetrics(measured.validation),
     ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
@@ -99,6 +102,46 @@ async function spoolMetrics(spool: Spool, friends: readonly string[], now: Insta
       samples: usages.map(({ friend, oldest }) => ({ labels: { friend }, value: Math.max(0, now - oldest) / 1000 })),
     },
   ]
+}
+
+function trafficMetrics(friends: readonly FriendTraffic[]): readonly Metric[] {
+  return [
+    {
+      name: "waypost_friend_connections",
+      help: "Dedicated connections that run now.",
+      type: "gauge",
+      samples: friends.map(({ friend, connections }) => ({ labels: { friend }, value: connections })),
+    },
+    {
+      name: "waypost_friend_bytes_total",
+      help: "Bytes carried on dedicated connections, running ones included.",
+      type: "counter",
+      samples: eachWay(friends, ["bytesToBackend", "bytesToVisitor"]),
+    },
+    {
+      name: "waypost_friend_bytes_per_second",
+      help: "The same over the last seconds.",
+      type: "gauge",
+      samples: eachWay(friends, ["bytesPerSecondToBackend", "bytesPerSecondToVisitor"]),
+    },
+    {
+      name: "waypost_friend_bytes_per_second_max",
+      help: "The rate that a friend is held to, both directions together; friends without one are not listed.",
+      type: "gauge",
+      samples: friends.flatMap(({ friend, bytesPerSecondMax: value }) =>
+        value === undefined ? [] : { labels: { friend }, value },
+      ),
+    },
+  ]
+}
+
+type Way = "bytesToBackend" | "bytesToVisitor" | "bytesPerSecondToBackend" | "bytesPerSecondToVisitor"
+
+function eachWay(friends: readonly FriendTraffic[], [toBackend, toVisitor]: readonly [Way, Way]): readonly Sample[] {
+  return friends.flatMap((traffic) => [
+    { labels: { friend: traffic.friend, to: "backend" }, value: traffic[toBackend] },
+    { labels: { friend: traffic.friend, to: "visitor" }, value: traffic[toVisitor] },
+  ])
 }
 
 function connectionMetrics(accounts: Accounts): readonly Metric[] {

@@ -2,6 +2,8 @@
 import { mkdir } from "node:fs/promises"
 import { ownCertificate } from "../cert/own-certificate.ts"
 import { webProxy, type WebProxy } from "../http/web-proxy.ts"
+import { chooseEngine } from "../net/choose-engine.ts"
+import type { Engine } from "../net/engine.ts"
 import { openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
 import { CutThrough } from "../smtp/cut-through/cut-through.ts"
@@ -26,6 +28,7 @@ import type { HomeOffers } from "./home-offers.ts"
 import { MailAccounts } from "./mail-accounts.ts"
 import { mailDns, type MailDns } from "./mail-dns.ts"
 import { mailQueue } from "./mail-queue.ts"
+import { Traffic } from "./traffic.ts"
 
 export type Parts = Doors & {
   readonly delivery: MailDelivery
@@ -33,13 +36,17 @@ export type Parts = Doors & {
   readonly web: WebProxy
   readonly attached: Attached
   readonly offers: HomeOffers
+  readonly traffic: Traffic
   readonly admin: Bound | undefined
 }
+
+/** The engine is the best one that runs here, if none is given. */
+export type Given = Omit<Outside, "engine"> & { readonly engine?: Engine | undefined }
 
 /** Keys and other people's mail are in the state folder. */
 const STATE_MODE = 0o700
 
-export async function openParts(now: Now, outside: Outside, closing: AsyncDisposableStack): Promise<Parts> {
+export async function openParts(now: Now, outside: Given, closing: AsyncDisposableStack): Promise<Parts> {
   const { relay, limits } = now.standing.config
   await mkdir(relay.state, { recursive: true, mode: STATE_MODE })
   const options = {
@@ -53,7 +60,9 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const preludes = new PreludeAccounts()
   const dns = await mailDns(relay, outside)
   closing.defer(() => dns.validation.close())
-  const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation }
+  const engine = closing.adopt(outside.engine ?? chooseEngine(outside), (opened) => opened.close())
+  const traffic = closing.adopt(new Traffic(engine, outside.clock), (counting) => counting.stop())
+  const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation, traffic }
   const admin = await adminIfAsked(now, outside, about, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
@@ -61,11 +70,12 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
   const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
   const needs = { spool, journal, tls, reach, mailAccounts, preludes, dns }
   const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
-  closing.use(await openControl(relay.state, mailQueue({ spool, delivery, ...outside }), outside.log))
+  const queue = mailQueue({ spool, delivery, ...outside })
+  closing.use(await openControl(relay.state, { queue, traffic }, outside.log))
   const web = webPart(now, outside, reach)
-  const { prelude, offers } = preludePart(now, outside, { mail, reach, tls, accounts: preludes })
+  const { prelude, offers } = preludePart(now, outside, { mail, reach, tls, accounts: preludes, traffic })
   closing.adopt(offers, (all) => all.stop())
-  const boxes = boxesPart(now, outside, { tls, attached, delivery, cutThrough, offers })
+  const boxes = boxesPart(now, outside, { tls, attached, delivery, cutThrough, offers, traffic })
   return {
     delivery,
     mail,
@@ -73,13 +83,14 @@ export async function openParts(now: Now, outside: Outside, closing: AsyncDispos
     attached,
     offers,
     admin,
-    ...doors(now, outside, { mail, web, boxes, prelude, accounts }, closing),
+    traffic,
+    ...doors(now, { ...outside, engine }, { mail, web, boxes, prelude, accounts, traffic }, closing),
   }
 }
 
 async function adminIfAsked(
   now: Now,
-  { clock }: Outside,
+  { clock }: Given,
   about: Omit<Measured, "friends" | "now">,
   closing: AsyncDisposableStack,
 ): Promise<Bound | undefined> {
@@ -88,6 +99,7 @@ async function adminIfAsked(
   const friends = (): readonly string[] => now.standing.config.friends.map(({ name }) => name)
   const sources = {
     verdicts: () => now.standing.verdicts,
+    traffic: () => about.traffic.all(),
     metrics: () => metricsOf({ ...about, friends: friends(), now: clock.now() }),
   }
   const { bound } = closing.use(await openAdmin(asked, sources))
@@ -108,7 +120,7 @@ type MailNeeds = {
 
 function mailParts(
   now: Now,
-  { clock, log }: Outside,
+  { clock, log }: Given,
   { spool, journal, tls, reach, mailAccounts, preludes, dns }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> & { readonly cutThrough: CutThrough } {
   const {
@@ -164,7 +176,7 @@ function wake(delivery: MailDelivery, friend: FriendName, log: Log): void {
   )
 }
 
-function webPart(now: Now, { clock, log }: Outside, reach: Reach): WebProxy {
+function webPart(now: Now, { clock, log }: Given, reach: Reach): WebProxy {
   return webProxy({
     name: now.standing.config.relay.name,
     routeFor: (listener, host, local) => now.standing.webRoute(listener, host, local),
@@ -174,19 +186,24 @@ function webPart(now: Now, { clock, log }: Outside, reach: Reach): WebProxy {
   })
 }
 
-type BoxNeeds = { tls: Pem; attached: Attached; delivery: MailDelivery; cutThrough: CutThrough; offers: HomeOffers }
+type BoxNeeds = {
+  readonly tls: Pem
+  readonly attached: Attached
+  readonly delivery: MailDelivery
+  readonly cutThrough: CutThrough
+  readonly offers: HomeOffers
+  readonly traffic: Traffic
+}
 
-function boxesPart(
-  now: Now,
-  { clock, log }: Outside,
-  { tls, attached, delivery, cutThrough, offers }: BoxNeeds,
-): Boxes {
+function boxesPart(now: Now, { clock, log }: Given, needs: BoxNeeds): Boxes {
+  const { tls, attached, delivery, cutThrough, offers, traffic } = needs
   return boxes({
     stateFolder: now.standing.config.relay.state,
     tls,
     attached,
     shown: (friend) => now.standing.shownTo(friend),
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
+    meterOf: (friend) => traffic.meterOf(friend),
     came: (friend) => {
       offers.cameBack(friend)
       cutThrough.forgive(friend)

@@ -12,6 +12,7 @@ import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoi
 import type { Hostname } from "../names/hostname.ts"
 import type { Admission, Ticket } from "../net/admission.ts"
 import type { Arrival, Decide, Decision, Ended, EndedHow } from "../net/engine.ts"
+import type { Meter } from "../net/meter.ts"
 import { writeProxyHeader } from "../net/proxy-header/write.ts"
 import type { Resolved } from "../net/resolved.ts"
 import {
@@ -35,6 +36,8 @@ export type PassthroughOptions = {
   readonly ground: () => Ground
   readonly admission: Admission
   readonly resolved: Pick<Resolved, "addressesOf">
+  /** What counts a friend's connections, and may hold them back. */
+  readonly meterOf: (friend: FriendName) => Meter | undefined
   /** Takes what the relay is itself an end of, what goes to a box's tunnel, and the tunnels of boxes. */
   readonly handOver: (socket: Socket, connection: HandedOver) => void
   /** The greeting of a carrier that a box has dialled (src/tunnel/carrier.ts). */
@@ -199,6 +202,7 @@ function leadAlong(
     idleDeadlineMs,
     onConnectFailure: CONNECT_FAILURE[caller.listener.protocol],
     tag: new Carried(route, caller, ticket),
+    meter: options.meterOf(route.friend),
   }
 }
 

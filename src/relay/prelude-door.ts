@@ -15,11 +15,13 @@ import { FaultError, kindOf, type FaultCode } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText } from "../names/endpoint.ts"
 import type { Hostname } from "../names/hostname.ts"
+import type { Meter } from "../net/meter.ts"
 import { splice, type Spliced } from "../net/splice.ts"
 import type { Wishes } from "../prelude/prelude.ts"
 import { STARTTLS_PROTOCOLS, type VisitorSide } from "../prelude/preludes.ts"
 import {
   routeName,
+  type FriendName,
   type ListenerName,
   type Otherwise,
   type Route,
@@ -52,6 +54,8 @@ export type PreludeDoorOptions = {
   readonly deadlineMs: () => number
   readonly idleDeadlineMs: () => number
   readonly accounts: PreludeAccounts
+  /** What counts a friend's connections, and may hold them back. */
+  readonly meterOf: (friend: FriendName) => Meter | undefined
   readonly clock: Clock
   readonly log: Log
 }
@@ -195,7 +199,8 @@ class PreludeVisit {
       this.#finish()
       home.write(received) // as the sender wrote it: the TLS that begins here ends at home
       this.#tell("spliced", undefined, routeName(route))
-      const spliced = await splice(this.#socket, home, { idleDeadlineMs: this.#options.idleDeadlineMs() })
+      const [idleDeadlineMs, meter] = [this.#options.idleDeadlineMs(), this.#options.meterOf(route.friend)]
+      const spliced = await splice(this.#socket, home, { idleDeadlineMs, meter })
       this.#tellCarried(route, spliced)
     } catch (error) {
       if (!this.#isOver()) this.#notCarried(route, received, error)

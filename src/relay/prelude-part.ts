@@ -8,6 +8,7 @@ import type { PreludeAccounts } from "./prelude-accounts.ts"
 import { preludeDoor, type PreludeDoor } from "./prelude-door.ts"
 import { askHome, meetHome, type HomeOptions } from "./prelude-home.ts"
 import type { Reach } from "./reach.ts"
+import type { Traffic } from "./traffic.ts"
 import { turnAway } from "./turned-away.ts"
 
 export type PreludeNeeds = {
@@ -16,12 +17,13 @@ export type PreludeNeeds = {
   /** The relay's own, PEM. */
   readonly tls: { readonly key: string; readonly cert: string }
   readonly accounts: PreludeAccounts
+  readonly traffic: Pick<Traffic, "meterOf">
 }
 
 export type PreludePart = { readonly prelude: PreludeDoor; readonly offers: HomeOffers }
 
-export function preludePart(now: Now, { clock, log }: Outside, needs: PreludeNeeds): PreludePart {
-  const { mail, reach, tls, accounts } = needs
+export function preludePart(now: Now, { clock, log }: Omit<Outside, "engine">, needs: PreludeNeeds): PreludePart {
+  const { mail, reach, tls, accounts, traffic } = needs
   const { name } = now.standing.config.relay
   const limits = () => now.standing.config.limits
   const secureContext = createSecureContext({ ...tls, minVersion: "TLSv1.2" })
@@ -52,6 +54,7 @@ export function preludePart(now: Now, { clock, log }: Outside, needs: PreludeNee
     deadlineMs: () => limits().preludeDeadlineMs,
     idleDeadlineMs: () => limits().idleDeadlineMs,
     accounts,
+    meterOf: (friend) => traffic.meterOf(friend),
     clock,
     log,
   })

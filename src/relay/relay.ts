@@ -46,6 +46,7 @@ export async function startRelay(config: Config, { clock, log, engine }: RelayOp
   await using undo = new AsyncDisposableStack()
   const parts = await openParts(now, { clock, log, engine }, undo)
   await parts.resolved.follow(backendsOf(config))
+  parts.traffic.follow(config.friends)
   await parts.listeners.change(config.listeners)
   parts.offers.follow(now.standing.sharedMailRoutes)
   parts.delivery.start()
@@ -107,6 +108,7 @@ class RunningRelay implements Relay {
     }
     await this.#parts.resolved.follow(backendsOf(config))
     this.#parts.offers.follow(after.sharedMailRoutes)
+    this.#parts.traffic.follow(config.friends)
     for (const setting of restartNeededFor(before.config, config)) {
       this.#running.log.warn("needs a restart to change", { setting })
     }

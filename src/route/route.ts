@@ -108,6 +108,8 @@ export type Friend = {
   readonly promise: Promised
   readonly domains: readonly HostPattern[]
   readonly addresses: readonly IpAddress[]
+  /** Of all dedicated connections together, both directions; `undefined`: as fast as it goes. */
+  readonly bytesPerSecondMax: number | undefined
   readonly routes: readonly Route[]
 }
 

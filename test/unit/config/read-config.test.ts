@@ -150,6 +150,17 @@ describe("a fault names its place, what is wrong and what would be right:", () =
     ])
   })
 
+  test.each([
+    ["rate: 10", "rate is 10"],
+    ["rate: 10MB", '"10MB" is not a rate'],
+    ["rate: 999B/s", '"999B/s" is not a rate'],
+    ["rate: 2000TB/s", '"2000TB/s" is not a rate'],
+  ])("a friend's %s", (written, wrong) => {
+    const text = `relay: { name: r.example }\nlisteners: {}\nfriends:\n  alice:\n    ${written}\n`
+    const right = "a number and kB/s, MB/s or GB/s, or kbit/s, Mbit/s or Gbit/s, as in 10MB/s; at least 1kB/s"
+    expect(faultsOf(text)).toEqual([`relay.yaml:5:11: ${wrong}; ${right}`])
+  })
+
   test("an empty file", () => {
     expect(faultsOf("# nothing yet\n")).toEqual([
       "relay.yaml:1:1: the file is empty; a map with relay, listeners and friends; see examples/",

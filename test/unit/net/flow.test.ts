@@ -11,7 +11,7 @@ test("who fills every buffer is stopped after a quota, and goes on when the othe
   // As much of a socket as a flow uses.
   const from = { destroyed: false, resume: () => (resumed += 1) } as unknown as Socket
   const to = { destroyed: false, errored: null, writableLength: 0, write: () => true } as unknown as Socket
-  const flow = new Flow(from, to, new ReadBuffers(), nobody)
+  const flow = new Flow({ from, to, buffers: new ReadBuffers(), owner: nobody, meter: undefined })
   let readBytes = 0
   for (let goesOn = true; goesOn; readBytes += flow.buffer.length) goesOn = flow.read(flow.buffer.length, flow.buffer)
   expect(readBytes).toBeGreaterThanOrEqual(TURN_BYTES_MAX)

@@ -70,7 +70,14 @@ test("nothing that can be found is left without words", () => {
 })
 
 describe("the promise that no route lets the relay read", () => {
-  const sealed = { name: "alice", promise: "sealed", domains: [], addresses: [], routes: [] } as const
+  const sealed = {
+    name: "alice",
+    promise: "sealed",
+    domains: [],
+    addresses: [],
+    bytesPerSecondMax: undefined,
+    routes: [],
+  } as const
   const readsWeb = judge(route("http", HOST, peerWeb(false)), facts({}))
   const readsSome = judge(route("smtp", STARTTLS_SNI, dedicated("peer")), facts({}))
   const readsByAttack = judge(route("smtp", STARTTLS_SNI, dedicated()), facts({}))

@@ -15,6 +15,7 @@ beforeEach(async () => {
     { address: loopback, port: 0 },
     {
       verdicts: () => [{ friend: "alice" }],
+      traffic: () => [{ friend: "alice", connections: 2 }],
       metrics: async () => [
         {
           name: "waypost_connections_total",
@@ -34,13 +35,14 @@ afterEach(async () => {
 describe("the admin endpoint", () => {
   test.each([
     ["/health", 200, '{"status":"ok"}\n'],
+    ["/traffic", 200, '[{"friend":"alice","connections":2}]\n'],
     ["/verdicts", 200, '[{"friend":"alice"}]\n'],
     [
       "/metrics",
       200,
       '# HELP waypost_connections_total Ended.\n# TYPE waypost_connections_total counter\nwaypost_connections_total{how="a\\"b"} 3\n',
     ],
-    ["/", 404, "/health, /metrics or /verdicts\n"],
+    ["/", 404, "/health, /metrics, /traffic or /verdicts\n"],
   ])("answers %s with %d", async (path, status, body) => {
     expect(await ask({ path })).toEqual({ status, body })
   })
@@ -62,7 +64,9 @@ describe("the admin endpoint", () => {
   })
 
   test("names the address when it cannot be bound", async () => {
-    await expect(openAdmin(admin.bound, { verdicts: () => [], metrics: async () => [] })).rejects.toMatchObject({
+    await expect(
+      openAdmin(admin.bound, { verdicts: () => [], traffic: () => [], metrics: async () => [] }),
+    ).rejects.toMatchObject({
       fault: { code: "BIND_REFUSED", detail: `admin: 127.0.0.1:${admin.bound.port} cannot be bound (EADDRINUSE)` },
     })
   })

@@ -3,7 +3,7 @@ import { stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { silentLog } from "../../../src/log/log.ts"
 import { askQueue, changeQueue } from "../../../src/relay/ask-control.ts"
-import { controlPath, openControl } from "../../../src/relay/control.ts"
+import { controlPath, openControl, type Asked } from "../../../src/relay/control.ts"
 import type { Chosen, MailQueue, QueueChange } from "../../../src/relay/mail-queue.ts"
 import { keptLog } from "../../support/kept-log.ts"
 import { scratchFolder } from "../../support/program.ts"
@@ -14,7 +14,7 @@ describe("the control socket", () => {
   test("carries questions and changes as they were asked", async () => {
     await using folder = await scratchFolder()
     const asked: [QueueChange | "list", Chosen][] = []
-    await using _open = await openControl(folder.path, queueThatNotes(asked), silentLog)
+    await using _open = await openControl(folder.path, about(queueThatNotes(asked)), silentLog)
     const chosen = { id: "abc", friend: "zoë & co" }
     expect(await askQueue(folder.path, ALL)).toEqual([])
     expect(await changeQueue(folder.path, "hold", chosen)).toEqual({ messages: 1, recipients: 2 })
@@ -26,14 +26,14 @@ describe("the control socket", () => {
 
   test("is its owner's alone", async () => {
     await using folder = await scratchFolder()
-    await using _open = await openControl(folder.path, queueThatNotes([]), silentLog)
+    await using _open = await openControl(folder.path, about(queueThatNotes([])), silentLog)
     expect((await stat(controlPath(folder.path))).mode & 0o777).toBe(0o600)
   })
 
   test("replaces what a killed relay left behind, and leaves nothing itself", async () => {
     await using folder = await scratchFolder()
     await writeFile(controlPath(folder.path), "")
-    await using open = await openControl(folder.path, queueThatNotes([]), silentLog)
+    await using open = await openControl(folder.path, about(queueThatNotes([])), silentLog)
     expect(await askQueue(folder.path, ALL)).toEqual([])
     await open[Symbol.asyncDispose]()
     await expect(stat(controlPath(folder.path))).rejects.toMatchObject({ code: "ENOENT" })
@@ -49,7 +49,7 @@ describe("the control socket", () => {
   test("whose queue fails says so, and goes on", async () => {
     await using folder = await scratchFolder()
     const broken: MailQueue = { ...queueThatNotes([]), list: () => Promise.reject(new Error("the disk is gone")) }
-    await using _open = await openControl(folder.path, broken, silentLog)
+    await using _open = await openControl(folder.path, about(broken), silentLog)
     await expect(askQueue(folder.path, ALL)).rejects.toThrow("the disk is gone")
     expect(await changeQueue(folder.path, "flush", ALL)).toEqual({ messages: 1, recipients: 2 })
   })
@@ -57,10 +57,14 @@ describe("the control socket", () => {
   test("that cannot be made does not keep the relay from running", async () => {
     await using folder = await scratchFolder()
     const log = keptLog()
-    await using _none = await openControl(join(folder.path, "x".repeat(120)), queueThatNotes([]), log)
+    await using _none = await openControl(join(folder.path, "x".repeat(120)), about(queueThatNotes([])), log)
     expect(log.all("no control socket")).toHaveLength(1)
   })
 })
+
+function about(queue: MailQueue): Asked {
+  return { queue, traffic: { all: () => [] } }
+}
 
 function queueThatNotes(asked: [QueueChange | "list", Chosen][]): MailQueue {
   return {

@@ -65,6 +65,7 @@ test("a shared port's senders are counted by friend and by how they named him", 
     mailAccounts: new MailAccounts(),
     preludes,
     spool,
+    traffic: { all: () => [] },
     friends: [],
     validation: { known: undefined },
   }
@@ -85,6 +86,7 @@ async function shown(at: Desk, mailAccounts: MailAccounts, friends: readonly str
     preludes: new PreludeAccounts(),
     mailAccounts,
     spool,
+    traffic: { all: () => [] },
     friends,
     now: clock.now(),
   })

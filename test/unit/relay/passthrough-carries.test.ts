@@ -41,7 +41,9 @@ describe.each(engines)("passthrough on engine: $name", ({ start }) => {
     resolved = new Resolved({ clock: systemClock, log })
     const handOver = (socket: Socket, connection: HandedOver): void =>
       void handed.push({ peer: new Peer(socket), connection })
-    relay = passthrough({ ground: () => ground, admission, resolved, handOver, greeted: attachedBoxes().greeted, log })
+    const greeted = attachedBoxes().greeted
+    const meterOf = () => undefined
+    relay = passthrough({ ground: () => ground, admission, resolved, meterOf, handOver, greeted, log })
   })
 
   afterEach(async () => {

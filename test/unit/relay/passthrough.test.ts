@@ -65,6 +65,7 @@ function world(): World {
     return literal ? [{ address: literal, port }] : []
   }
   const handOver = (): void => {}
+  const meterOf = () => undefined
   return {
     log,
     admission,
@@ -72,6 +73,7 @@ function world(): World {
       ground: () => ground,
       admission,
       resolved: { addressesOf },
+      meterOf,
       handOver,
       greeted: attachedBoxes().greeted,
       log,

@@ -77,6 +77,7 @@ async function sharedPort(routes: Readonly<Record<string, Route>>, more: More = 
     deadlineMs: () => more.deadlineMs ?? 5_000,
     idleDeadlineMs: () => 60_000,
     accounts,
+    meterOf: () => undefined,
     clock: systemClock,
     log: silentLog,
   })
