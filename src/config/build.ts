@@ -70,7 +70,8 @@ function builtRoute(friend: Named<FileFriend>, listener: Named<FileListener>, ro
 
 function builtCarry(listener: FileListener, route: Placed): Carry {
   if (route.mode === "dedicated") {
-    return { mode: "dedicated", proxy: route.proxy ?? "none", otherwise: route.otherwise ?? "refuse" }
+    const carry = { mode: "dedicated", proxy: route.proxy ?? "none", otherwise: route.otherwise ?? "refuse" } as const
+    return route.engine === "kernel" ? { ...carry, engine: "kernel" } : carry
   }
   if (listener.protocol !== "smtp") return { mode: "peer", as: "web", cache: route.cache ?? false }
   return {

@@ -3,6 +3,7 @@ import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { hostname } from "../names/hostname.ts"
 import { didYouMean } from "../names/nearest.ts"
 import type { Protocol } from "../route/route.ts"
+import { checkKernel } from "./kernel-checks.ts"
 import { everyAddress, matchesFor, reaches } from "./matches.ts"
 import type { FileListener, FileRoute } from "./schema.ts"
 import { entry, type Draft, type DraftFriend } from "./shape.ts"
@@ -44,6 +45,7 @@ function checkRoute(subject: Subject, draft: Draft, source: Source): void {
   checkOwner(subject, source)
   checkTarget(subject, draft, source)
   checkTls(subject, source)
+  checkKernel(subject, source)
 }
 
 function checkMode({ listener, listenerName, route, path }: Subject, source: Source): void {
@@ -84,11 +86,9 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 }
 
 /** Where each optional key means something. */
-const MEANT_FOR: {
-  readonly [
-    Key in "proxy" | "otherwise" | "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient" | "cache"
-  ]: string
-} = {
+type MailKey = "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient"
+const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" | "cache"]: string } = {
+  engine: "dedicated",
   proxy: "dedicated",
   otherwise: "dedicated smtp",
   recipients: "peer smtp",

@@ -113,6 +113,10 @@ export const routeSchema = z
       .regex(NAME)
       .meta({ description: "with to: box, the service there; else the listener's name" })
       .optional(),
+    engine: z
+      .enum(["relay", "kernel"])
+      .meta({ description: "dedicated on an own address: who moves the bytes: relay or kernel (nftables)" })
+      .optional(),
     proxy: z
       .enum(["none", "v1", "v2", "xclient"])
       .meta({

@@ -186,6 +186,10 @@ export const faults = {
   STATE_DAMAGED: { blame: "operator", tell: "A file in the state folder is not what it must be" },
   STATE_LOCKED: { blame: "operator", tell: "Another relay is using this state folder" },
   RELAY_NOT_RUNNING: { blame: "operator", tell: "No relay is running with this state folder" },
+  NO_KERNEL_PATH: {
+    blame: "operator",
+    tell: "The kernel was not told to lead visitors; the relay carries them itself",
+  },
   STATE_TOO_NEW: { blame: "operator", tell: "The state folder was written by a newer Waypost" },
 } as const satisfies Record<string, FaultKind>
 

@@ -4,6 +4,7 @@ import { OWN_MAIL } from "../smtp/delivery/target.ts"
 import type { ValidationWatch } from "../dns/validation.ts"
 import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
+import type { KernelCounts, KernelPath } from "./kernel-path.ts"
 import type { MailAccounts } from "./mail-accounts.ts"
 import type { PreludeAccounts } from "./prelude-accounts.ts"
 import type { Metric, Sample } from "./metrics-text.ts"
@@ -16,17 +17,19 @@ export type Measured = {
   readonly spool: Spool
   readonly validation: Pick<ValidationWatch, "known">
   readonly traffic: Pick<Traffic, "all">
+  readonly kernel: Pick<KernelPath, "counts">
   readonly friends: readonly string[]
   readonly now: Instant
 }
 
 export async function metricsOf(measured: Measured): Promise<readonly Metric[]> {
-  const { accounts, mailAccounts, preludes, spool, traffic, friends, now } = measured
+  const { accounts, mailAccounts, preludes, spool, traffic, kernel, friends, now } = measured
   return [
     ...connectionMetrics(accounts),
     ...trafficMetrics(traffic.all()),
     ...preludeMetrics(preludes),
     ...daneMetrics(measured.validation),
+    ...kernelMetrics(await kernel.counts()),
     ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
     {
       name: "waypost_mail_outcomes_total",
@@ -131,6 +134,29 @@ function trafficMetrics(friends: readonly FriendTraffic[]): readonly Metric[] {
       samples: friends.flatMap(({ friend, bytesPerSecondMax: value }) =>
         value === undefined ? [] : { labels: { friend }, value },
       ),
+    },
+  ]
+}
+
+function kernelMetrics(routes: readonly KernelCounts[]): readonly Metric[] {
+  return [
+    {
+      name: "waypost_kernel_connections_total",
+      help: "Connections that the kernel has led (engine: kernel).",
+      type: "counter",
+      samples: routes.map(({ friend, listener, connections }) => ({
+        labels: { friend, listener },
+        value: connections,
+      })),
+    },
+    {
+      name: "waypost_kernel_bytes_total",
+      help: "What they have moved: IP packets, headers included.",
+      type: "counter",
+      samples: routes.flatMap(({ friend, listener, bytesToBackend, bytesToVisitor }) => [
+        { labels: { friend, listener, to: "backend" }, value: bytesToBackend },
+        { labels: { friend, listener, to: "visitor" }, value: bytesToVisitor },
+      ]),
     },
   ]
 }

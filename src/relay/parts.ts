@@ -26,6 +26,7 @@ import { PreludeAccounts } from "./prelude-accounts.ts"
 import { preludePart } from "./prelude-part.ts"
 import type { HomeOffers } from "./home-offers.ts"
 import { MailAccounts } from "./mail-accounts.ts"
+import { KernelPath } from "./kernel-path.ts"
 import { mailDns, type MailDns } from "./mail-dns.ts"
 import { mailQueue } from "./mail-queue.ts"
 import { Traffic } from "./traffic.ts"
@@ -37,6 +38,7 @@ export type Parts = Doors & {
   readonly attached: Attached
   readonly offers: HomeOffers
   readonly traffic: Traffic
+  readonly kernel: KernelPath
   readonly admin: Bound | undefined
 }
 
@@ -62,7 +64,8 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   closing.defer(() => dns.validation.close())
   const engine = closing.adopt(outside.engine ?? chooseEngine(outside), (opened) => opened.close())
   const traffic = closing.adopt(new Traffic(engine, outside.clock), (counting) => counting.stop())
-  const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation, traffic }
+  const kernel = closing.adopt(new KernelPath(relay.state, outside.log), (leading) => leading.close())
+  const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation, traffic, kernel }
   const admin = await adminIfAsked(now, outside, about, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
@@ -84,6 +87,7 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     offers,
     admin,
     traffic,
+    kernel,
     ...doors(now, { ...outside, engine }, { mail, web, boxes, prelude, accounts, traffic }, closing),
   }
 }

@@ -11,6 +11,7 @@ import type { Engine } from "../net/engine.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import { warn } from "./assessment.ts"
 import type { Now } from "./doors.ts"
+import { kernelRoutes } from "./kernel-path.ts"
 import type { Bound } from "./open-listeners.ts"
 import { openParts, type Parts } from "./parts.ts"
 import { backendsOf, restartNeededFor, Standing } from "./standing.ts"
@@ -49,6 +50,7 @@ export async function startRelay(config: Config, { clock, log, engine }: RelayOp
   parts.traffic.follow(config.friends)
   await parts.listeners.change(config.listeners)
   parts.offers.follow(now.standing.sharedMailRoutes)
+  await parts.kernel.lead(kernelRoutes(config))
   parts.delivery.start()
   const relay = new RunningRelay(now, parts, { clock, log, closing: undo.move() })
   relay.tell()
@@ -109,6 +111,7 @@ class RunningRelay implements Relay {
     await this.#parts.resolved.follow(backendsOf(config))
     this.#parts.offers.follow(after.sharedMailRoutes)
     this.#parts.traffic.follow(config.friends)
+    await this.#parts.kernel.lead(kernelRoutes(config))
     for (const setting of restartNeededFor(before.config, config)) {
       this.#running.log.warn("needs a restart to change", { setting })
     }
@@ -122,7 +125,8 @@ class RunningRelay implements Relay {
   }
 
   async #stop(cut: AbortSignal): Promise<void> {
-    const { mail, web, delivery, listeners, attached } = this.#parts
+    const { mail, web, delivery, listeners, attached, kernel } = this.#parts
+    await Promise.race([kernel.lead([]), fired(cut)]) // nobody new; who is led already goes on until the table is removed
     const drained = Promise.race([Promise.all([listeners.stop(), attached.drain()]), fired(cut)])
     await Promise.all([drained, mail.stop(cut), web.stop(cut), delivery.stop(cut)])
     await this.#running.closing.disposeAsync()

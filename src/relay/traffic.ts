@@ -7,8 +7,9 @@ import type { Engine } from "../net/engine.ts"
 import type { Counts, Meter } from "../net/meter.ts"
 import type { Friend, FriendName } from "../route/route.ts"
 
-export type FriendTraffic = Counts & {
-  readonly friend: FriendName
+export type FriendTraffic = Counts & Rates & { readonly friend: FriendName }
+
+export type Rates = {
   /** Over the last few seconds. */
   readonly bytesPerSecondToBackend: number
   readonly bytesPerSecondToVisitor: number
@@ -21,10 +22,8 @@ export const MEASURE_INTERVAL_MS = 2_000
 
 type Measured = {
   readonly meter: Meter
-  bytesPerSecondMax: number | undefined
   before: Counts
-  bytesPerSecondToBackend: number
-  bytesPerSecondToVisitor: number
+  rates: Rates
 }
 
 export class Traffic {
@@ -45,8 +44,8 @@ export class Traffic {
     for (const name of rates.keys()) this.#friend(name)
     for (const [name, measured] of this.#friends) {
       const rate = rates.get(name)
-      if (rate !== measured.bytesPerSecondMax) measured.meter.limit(rate)
-      measured.bytesPerSecondMax = rate
+      if (rate !== measured.rates.bytesPerSecondMax) measured.meter.limit(rate)
+      measured.rates = { ...measured.rates, bytesPerSecondMax: rate }
     }
   }
 
@@ -57,11 +56,7 @@ export class Traffic {
   }
 
   all(): readonly FriendTraffic[] {
-    return [...this.#friends].map(([friend, { meter, before: _, ...rates }]) => ({
-      friend,
-      ...meter.counts(),
-      ...rates,
-    }))
+    return [...this.#friends].map(([friend, { meter, rates }]) => ({ friend, ...meter.counts(), ...rates }))
   }
 
   stop(): void {
@@ -72,8 +67,8 @@ export class Traffic {
     const known = this.#friends.get(name)
     if (known) return known
     const meter = this.#engine.meter()
-    const rates = { bytesPerSecondMax: undefined, bytesPerSecondToBackend: 0, bytesPerSecondToVisitor: 0 }
-    const measured = { meter, before: meter.counts(), ...rates }
+    const rates = { bytesPerSecondToBackend: 0, bytesPerSecondToVisitor: 0, bytesPerSecondMax: undefined }
+    const measured = { meter, before: meter.counts(), rates }
     this.#friends.set(name, measured)
     return measured
   }
@@ -92,13 +87,17 @@ export class Traffic {
 }
 
 function measure(measured: Measured, seconds: number): void {
-  const { meter, before } = measured
+  const { meter, before, rates } = measured
   const now = meter.counts()
-  measured.bytesPerSecondToBackend = Math.round((now.bytesToBackend - before.bytesToBackend) / seconds)
-  measured.bytesPerSecondToVisitor = Math.round((now.bytesToVisitor - before.bytesToVisitor) / seconds)
+  const each = (way: "bytesToBackend" | "bytesToVisitor"): number => Math.round((now[way] - before[way]) / seconds)
+  measured.rates = {
+    ...rates,
+    bytesPerSecondToBackend: each("bytesToBackend"),
+    bytesPerSecondToVisitor: each("bytesToVisitor"),
+  }
   measured.before = now
 }
 
-function isAlive({ before, bytesPerSecondToBackend, bytesPerSecondToVisitor }: Measured): boolean {
-  return before.connections + bytesPerSecondToBackend + bytesPerSecondToVisitor > 0
+function isAlive({ before, rates }: Measured): boolean {
+  return before.connections + rates.bytesPerSecondToBackend + rates.bytesPerSecondToVisitor > 0
 }

@@ -49,6 +49,7 @@ function tlsText(tls: NextHopTls): string {
 function carryText(carry: Carry): string {
   if (carry.mode === "peer" && carry.as === "mail") return tlsText(carry.tls) + (carry.xclient ? " with XCLIENT" : "")
   if (carry.mode === "peer") return carry.cache ? " with a shared cache" : ""
+  if (carry.engine === "kernel") return " by the kernel"
   if (carry.proxy === "none") return ""
   return carry.proxy === "xclient" ? " with XCLIENT" : ` with PROXY ${carry.proxy}`
 }

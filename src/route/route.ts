@@ -38,7 +38,13 @@ export type Match =
 
 /** How a route carries. `dedicated`: bytes pass end to end. `peer`: the relay itself is an end. */
 export type Carry =
-  | { readonly mode: "dedicated"; readonly proxy: ToldBy; readonly otherwise: Otherwise }
+  | {
+      readonly mode: "dedicated"
+      readonly proxy: ToldBy
+      readonly otherwise: Otherwise
+      /** Who arrives at the friend's own address is led by the kernel's nftables; without it this program carries all. */
+      readonly engine?: "kernel"
+    }
   | {
       readonly mode: "peer"
       readonly as: "mail"

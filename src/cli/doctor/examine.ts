@@ -7,6 +7,7 @@ import { configuredResolver } from "../../relay/mail-dns.ts"
 import { examineAddresses } from "./addresses.ts"
 import { examineClock } from "./clock.ts"
 import type { Finding } from "./finding.ts"
+import { examineKernelPath } from "./kernel-path.ts"
 import { examinePorts } from "./ports.ts"
 import { examineResolver } from "./resolver.ts"
 import { examineDescriptors, examineEngine, examineNode } from "./runtime.ts"
@@ -26,7 +27,7 @@ export async function examine(config: Config | undefined): Promise<readonly Find
     await examineResolver(await configuredResolver(config?.relay.resolver)),
     ...examineAddresses(),
     ...(await examinePorts(engine, config ? placesOf(config) : usualPlaces(), config !== undefined)),
-    ...(config ? [await examineStateFolder(config.relay.state)] : []),
+    ...(config ? [await examineStateFolder(config.relay.state), ...(await examineKernelPath(config))] : []),
   ]
   await engine.close()
   return findings

@@ -66,6 +66,7 @@ test("a shared port's senders are counted by friend and by how they named him", 
     preludes,
     spool,
     traffic: { all: () => [] },
+    kernel: { counts: async () => [] },
     friends: [],
     validation: { known: undefined },
   }
@@ -87,6 +88,7 @@ async function shown(at: Desk, mailAccounts: MailAccounts, friends: readonly str
     mailAccounts,
     spool,
     traffic: { all: () => [] },
+    kernel: { counts: async () => [] },
     friends,
     now: clock.now(),
   })

@@ -11,8 +11,9 @@ import { handClock } from "../../support/hand-clock.ts"
 import { testRelay } from "../../support/relay.ts"
 
 describe("what each friend's connections move", () => {
-  function counting() {
-    const clock = handClock()
+  function counting(asked: () => void = () => {}) {
+    const hands = handClock()
+    const clock = { ...hands, after: (delayMs: number, wake: () => void) => (asked(), hands.after(delayMs, wake)) }
     const engine = { meter: () => new Meter({ tokens: new Bucket(clock), deadlines: new Deadlines(clock) }) }
     const traffic = new Traffic(engine, clock)
     traffic.follow([
@@ -52,10 +53,8 @@ describe("what each friend's connections move", () => {
   })
 
   test("is not looked at while nothing runs", async () => {
-    const { clock, traffic } = counting()
     let woken = 0
-    const after = clock.after
-    Object.assign(clock, { after: (delayMs: number, wake: () => void) => (woken++, after(delayMs, wake)) })
+    const { clock, traffic } = counting(() => woken++)
     const connection = running()
     traffic.meterOf("dave").enter(connection)
     traffic.meterOf("dave").leave(connection)
