@@ -32,7 +32,7 @@ export function performancePage(run: Run): string {
   return `# Performance
 
 Made by \`${run.command}\` on ${run.day}; do not edit. One run, in which all relays are up at the same time and take turns in
-a new order with every piece of work and every round: ${run.rounds} rounds, ${run.runMs / 1000} s for each measurement after ${run.warmMs / 1000} s of
+a new order with every piece of work and every round: ${run.rounds === 1 ? "1 round" : `${run.rounds} rounds`}, ${run.runMs / 1000} s for each measurement after ${run.warmMs / 1000} s of
 warming up, ${Math.round(run.seconds / 60)} minutes in all. Every figure is the median of the rounds; every ratio (×) is the median of the ratios within a
 round. Waypost is the whole relay, with TypeScript deciding about every connection, and without its log, because none of
 the others writes one.
