@@ -45,7 +45,7 @@ function summary({ engine, seconds, visits, bytes, reloads, fresh, warm, last, f
   return [
     `${engine}: ${all} visits (${counts.map(([manner, count]) => `${count} ${manner}`).join(", ")})`,
     `  ${(bytes / 1e9).toFixed(1)} GB down to visitors and compared, ${reloads} reloads, ${seconds} s`,
-    `  at rest: ${text(fresh)}; after a tenth: ${text(warm)}; in the end: ${text(last)}`,
+    `  at rest: ${text(fresh)}; when warm: ${text(warm)}; in the end: ${text(last)}`,
     ...faults.slice(0, FAULTS_SHOWN_MAX).map(({ seed, what }) => `  FAULT (seed ${seed}) ${what}`),
     faults.length === 0 ? "  every byte right, everything given back" : `  ${faults.length} faults`,
   ].join("\n")

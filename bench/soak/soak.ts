@@ -13,8 +13,10 @@ const RSS_GROWTH_BYTES_MAX = 32 * 1024 * 1024
 /** PIPES_KEPT_MAX of native/pipes.h, both ends: what a thread keeps ready. */
 const KEPT_PIPE_DESCRIPTORS = 32
 const RELOAD_EVERY_MS = 3_000
-/** Ours: the part of the time after which memory and descriptors count as begun with: everything is warm. */
+/** Ours: memory counts from where everything is warm: after so much of the time, or more of it if few could come. */
 const WARM_SHARE = 0.1
+const WARM_SHARE_MAX = 0.5
+const WARM_VISITS = 600
 /** Ours: how long a relay may take to come to rest on a busy machine. */
 const REST_PATIENCE_MS = 30_000
 const PROGRESS_SHARE = 0.1
@@ -33,7 +35,7 @@ export type Soaked = {
   readonly visits: Readonly<Partial<Record<Manner, number>>>
   readonly bytes: number
   readonly reloads: number
-  /** At rest: before anybody came, after the first tenth, in the end. */
+  /** At rest: before anybody came, when everything is warm, in the end. */
   readonly fresh: Used
   readonly warm: Used
   readonly last: Used
@@ -49,9 +51,13 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
   const began = performance.now()
   const wave = new Waves(relay, options, faults)
   const fresh = relay.used
-  await wave.roll(options.seconds * WARM_SHARE)
+  let share = 0
+  do {
+    await wave.roll(options.seconds * WARM_SHARE)
+    share += WARM_SHARE
+  } while (wave.count < WARM_VISITS && share < WARM_SHARE_MAX)
   const warm = await atRest(relay, fresh)
-  await wave.roll(options.seconds * (1 - WARM_SHARE))
+  await wave.roll(options.seconds * (1 - share))
   const last = await atRest(relay, fresh)
   const failure = await relay.stop()
   service.close()
@@ -109,6 +115,10 @@ class Waves {
     this.#seed = options.seed * 1_000_000
   }
 
+  get count(): number {
+    return [...this.visits.values()].reduce((sum, visits) => sum + visits, 0)
+  }
+
   async roll(seconds: number): Promise<void> {
     this.#running = true
     const visitors = Array.from({ length: this.#options.visitors }, () => this.#comeAgainAndAgain())
@@ -124,10 +134,11 @@ class Waves {
   }
 
   #tell(): void {
-    const visits = [...this.visits.values()].reduce((sum, count) => sum + count, 0)
     const { engine, seconds } = this.#options
     const spent = `${Math.round(this.#spentSeconds)} of ${seconds} s`
-    console.error(`${engine}: ${spent}, ${visits} visits, ${this.reloads} reloads, ${this.#faults.length} faults`)
+    const megabytes = (this.#relay.used.rssBytes / 1024 / 1024).toFixed(0)
+    const soFar = `${this.count} visits, ${this.reloads} reloads, ${this.#faults.length} faults`
+    console.error(`${engine}: ${spent}, ${soFar}, ${megabytes} MB`)
   }
 
   async #comeAgainAndAgain(): Promise<void> {
