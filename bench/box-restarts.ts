@@ -1,6 +1,6 @@
 /**
  * Ends the relay again and again while visitors come at a steady rate to a box behind it, and measures how long they
- * are not served: `npm run box-restarts -- --restarts 100 --rate 200 --how kill|planned --json`. Exit code 1 if after
+ * are not served: `npm run box-restarts -- --restarts 100 --rate 200 --how kill|planned|hand-over --json`. Exit code 1 if after
  * kill -9 the box was not back within 2 s of the relay's listening again, in more than 5 % of the restarts.
  */
 import { spawn, type ChildProcess } from "node:child_process"
@@ -18,8 +18,10 @@ const { values: asked } = parseArgs({
     restarts: { type: "string", default: "20" },
     /** Visitors in a second. */
     rate: { type: "string", default: "200" },
-    /** kill: kill -9. planned: SIGTERM, and the next relay starts when this one has ended. */
+    /** kill: kill -9. planned: SIGTERM, and the next relay starts when this one has ended. hand-over: SIGUSR2. */
     how: { type: "string", default: "kill" },
+    /** Who moves the bytes: native or javascript. */
+    engine: { type: "string", default: "native" },
     json: { type: "boolean", default: false },
   },
 })
@@ -85,7 +87,7 @@ class Visitors {
   }
 }
 
-async function run(restarts: number, rate: number, signal: NodeJS.Signals): Promise<Result> {
+async function run(restarts: number, rate: number, restart: Restart): Promise<Result> {
   await using undo = new AsyncDisposableStack()
   const folder = await mkdtemp(join(tmpdir(), "waypost-box-restarts-"))
   undo.defer(() => rm(folder, { recursive: true, force: true }))
@@ -95,7 +97,7 @@ async function run(restarts: number, rate: number, signal: NodeJS.Signals): Prom
   const [visitorsPort, tunnelPort] = [await freePort(), await freePort()]
   await writeFile(join(folder, "relay.yaml"), configuration(visitorsPort, tunnelPort))
   let relay = await startRelay(folder)
-  undo.defer(() => end(relay, "SIGKILL"))
+  undo.defer(() => relay.end("SIGKILL"))
   const box = await startBox(folder, (service.address() as AddressInfo).port)
   undo.defer(() => end(box, "SIGKILL"))
   const visitors = new Visitors(visitorsPort, rate)
@@ -106,8 +108,7 @@ async function run(restarts: number, rate: number, signal: NodeJS.Signals): Prom
   for (let done = 0; done < restarts; done++) {
     await delay(CALM_MS)
     const signalled = performance.now()
-    await end(relay, signal)
-    relay = await startRelay(folder)
+    relay = await restart(relay, folder)
     const listening = performance.now()
     const served = await servedAfter(listening, visitors)
     back.push(served - listening)
@@ -149,10 +150,28 @@ limits: { connections-per-source-max: 9000 }
 `
 }
 
-async function startRelay(folder: string): Promise<ChildProcess> {
-  const relay = waypost("relay", "-c", join(folder, "relay.yaml"))
-  await says(relay, '"started"')
-  return relay
+/** A relay, and how to end it: after a hand-over it is no child of ours. */
+type Running = { readonly program: ChildProcess; readonly end: (signal: NodeJS.Signals) => Promise<void> }
+type Restart = (relay: Running, folder: string) => Promise<Running>
+
+async function startRelay(folder: string): Promise<Running> {
+  const program = waypost("relay", "-c", join(folder, "relay.yaml"), "--engine", asked.engine)
+  await says(program, '"started"')
+  return { program, end: (signal) => end(program, signal) }
+}
+
+/** Its output goes on where that of the first one went. */
+async function handOver({ program, end: endBefore }: Running): Promise<Running> {
+  const said = says(program, '"msg":"replaced"')
+  await endBefore("SIGUSR2")
+  const pid = Number(/"pid":(\d+),"msg":"replaced"/.exec(await said)?.[1])
+  return { program, end: async (signal) => void process.kill(pid, signal) }
+}
+
+const RESTARTS: Readonly<Record<string, Restart>> = {
+  kill: async (relay, folder) => relay.end("SIGKILL").then(() => startRelay(folder)),
+  planned: async (relay, folder) => relay.end("SIGTERM").then(() => startRelay(folder)),
+  "hand-over": handOver,
 }
 
 async function startBox(folder: string, servicePort: number): Promise<ChildProcess> {
@@ -195,7 +214,9 @@ function quantiles(measured: readonly number[]): Quantiles {
   return { p50: at(0.5), p95: at(0.95), max: at(1) }
 }
 
-const result = await run(Number(asked.restarts), Number(asked.rate), asked.how === "planned" ? "SIGTERM" : "SIGKILL")
+const restart = RESTARTS[asked.how]
+if (!restart) throw new Error(`--how ${Object.keys(RESTARTS).join("|")}`)
+const result = await run(Number(asked.restarts), Number(asked.rate), restart)
 const { backMs, awayMs, visitorsServed, visitorsTurnedAway } = result
 if (asked.json) console.log(JSON.stringify(result))
 else

@@ -18,7 +18,7 @@
 #define THREADS_MAX 64
 /* Ours: descriptors that connections leave to the rest of the process: files, names to resolve, pipes. */
 #define DESCRIPTORS_LEFT_FREE 8
-#define ARGUMENTS_MAX 5
+#define ARGUMENTS_MAX 6
 #define METERS_MAX 65536
 
 struct engine {
@@ -143,14 +143,15 @@ static napi_value open_engine(napi_env env, napi_callback_info info) {
     return opened;
 }
 
-/* listen(engine, listener, address: Uint8Array, decideMs, asksAtAccept): the port, or a negative errno. */
+/* listen(engine, listener, address: Uint8Array, decideMs, asksAtAccept, descriptors: Int32Array): the port, or a negative errno. */
 static napi_value listen_on(napi_env env, napi_callback_info info) {
     napi_value given[ARGUMENTS_MAX], result;
     arguments(env, info, given);
     struct engine *engine = engine_of(env, given[0]);
-    size_t length;
+    size_t length, places;
     union address where;
-    int descriptors[THREADS_MAX];
+    int *descriptors = (int *)(void *)memory(env, given[5], &places);
+    if (places != engine->loop_count) fatal("a listener without a place for every thread");
     address_read(&where, memory(env, given[2], &length));
     int failed = listener_open(&where, descriptors, engine->loop_count);
     MUST(napi_create_int32(env, failed ? -failed : ntohs(where.v4.sin_port), &result)); /* v6 has it at the same place */

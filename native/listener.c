@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -18,6 +19,7 @@
 /* A visitor's, and its backend's. */
 #define DESCRIPTORS_PER_CONNECTION 2
 
+static int take_over(union address *where, int descriptors[], uint32_t given, uint32_t count);
 static int open_one(const union address *where, bool alone, int *descriptor);
 static bool take_in(struct loop *loop, struct listener *listener);
 static bool full(const struct loop *loop);
@@ -29,6 +31,9 @@ static void emptied(struct loop *loop, struct listener *listener);
 static void tell(struct loop *loop, const struct listener *listener, enum event kind);
 
 int listener_open(union address *where, int descriptors[], uint32_t count) {
+    uint32_t given = 0;
+    while (given < count && descriptors[given] >= 0) given++;
+    if (given > 0) return take_over(where, descriptors, given, count);
     for (uint32_t i = 0; i < count; i++) {
         /* The first claims the address alone, so that another program's listener is noticed; the others join it. */
         int failed = open_one(where, i == 0, &descriptors[i]);
@@ -40,6 +45,22 @@ int listener_open(union address *where, int descriptors[], uint32_t count) {
         return failed;
     }
     for (uint32_t i = 0; i < count; i++) listen(descriptors[i], BACKLOG);
+    return 0;
+}
+
+/* Somebody else has bound them: systemd, or the relay that this one follows. */
+static int take_over(union address *where, int descriptors[], uint32_t given, uint32_t count) {
+    int on = 1;
+    socklen_t length = sizeof *where;
+    if (getsockname(descriptors[0], &where->any, &length) < 0) return errno;
+    for (uint32_t i = given; i < count; i++)
+        if ((descriptors[i] = dup(descriptors[i % given])) < 0) return errno;
+    for (uint32_t i = 0; i < count; i++) {
+        fcntl(descriptors[i], F_SETFD, FD_CLOEXEC);
+        fcntl(descriptors[i], F_SETFL, fcntl(descriptors[i], F_GETFL) | O_NONBLOCK);
+        setsockopt(descriptors[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (listen(descriptors[i], BACKLOG) < 0) return errno;
+    }
     return 0;
 }
 

@@ -20,7 +20,10 @@ struct listener {
     union address bound;
 };
 
-/* Binds to `where` and listens, once for every thread. 0, or an errno; `where` then has the real port. */
+/*
+ * Binds to `where` and listens, once for every thread. 0, or an errno; `where` then has the real port. Descriptors that
+ * are there already (not -1) are taken over instead; threads that find none share those that there are.
+ */
 int listener_open(union address *where, int descriptors[], uint32_t count);
 
 /* Accepts on a descriptor from `listener_open`. */

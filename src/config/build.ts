@@ -106,6 +106,7 @@ function builtLimits(limits: FileContent["limits"]): Limits {
     connectDeadlineMs: limits["connect-deadline"],
     idleDeadlineMs: limits["idle-deadline"],
     drainDeadlineMs: limits["drain-deadline"],
+    handOverDeadlineMs: limits["hand-over-deadline"],
     messageBytesMax: limits["message-max"],
     spoolPerFriendBytesMax: limits["spool-per-friend-max"],
     messagesPerFriendMax: limits["messages-per-friend-max"],

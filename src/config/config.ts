@@ -52,6 +52,7 @@ export type Limits = {
   readonly connectDeadlineMs: number
   readonly idleDeadlineMs: number
   readonly drainDeadlineMs: number
+  readonly handOverDeadlineMs: number
   readonly messageBytesMax: number
   readonly spoolPerFriendBytesMax: number
   readonly messagesPerFriendMax: number
@@ -75,6 +76,8 @@ export const DEFAULT_LIMITS: Limits = {
   idleDeadlineMs: 124 * 60_000,
   /** Ours: what is under way may take this long to end when the relay is stopped; systemd kills after 90 s. */
   drainDeadlineMs: 20_000,
+  /** Ours: what an old relay still carries after another has taken its place costs memory and nothing else. */
+  handOverDeadlineMs: 3_600_000,
   /** Ours: what large providers accept (RFC 5321 §4.5.3.1.7 asks for 64 kB at least). */
   messageBytesMax: 52_428_800,
   /** Ours: what one friend may leave in our spool before we answer 452. */

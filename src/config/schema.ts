@@ -192,6 +192,7 @@ export const limitsSchema = z
     "connect-deadline": deadline.optional(),
     "idle-deadline": deadline.optional(),
     "drain-deadline": deadline.optional(),
+    "hand-over-deadline": deadline.optional(),
     "message-max": size.optional(),
     "spool-per-friend-max": size.optional(),
     "messages-per-friend-max": count.optional(),

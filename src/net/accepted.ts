@@ -46,6 +46,12 @@ export function takeAccepted(server: Server, { accept, failed, bareHandles }: Re
   }
 }
 
+/** The descriptor that a server listens on; `undefined` where Node does not say. */
+export function descriptorOf(server: Server): number | undefined {
+  const handle = listeningHandle(server)
+  return handle && "fd" in handle && typeof handle.fd === "number" && handle.fd >= 0 ? handle.fd : undefined
+}
+
 class AcceptedHandle implements Accepted {
   readonly ends: Accepted["ends"]
   readonly #handle: TcpHandle

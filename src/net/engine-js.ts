@@ -2,12 +2,13 @@
  * The engine that runs everywhere: Node's sockets, spliced. Every connection is a visit; this file only opens the doors
  * and counts who is inside.
  */
+import { once } from "node:events"
 import { createServer, type Server } from "node:net"
 import { systemClock, type Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import type { SocketAddress } from "../names/endpoint.ts"
 import { isIpv6 } from "../names/ip-address.ts"
-import { takeAccepted } from "./accepted.ts"
+import { descriptorOf, takeAccepted, type Accepted } from "./accepted.ts"
 import { Bucket } from "./bucket.ts"
 import { bindRefused } from "./bind-refused.ts"
 import { Crowd } from "./crowd.ts"
@@ -46,9 +47,9 @@ export function javascriptEngine(options: JavascriptEngineOptions): Engine {
   return {
     kind: "javascript",
     async listen(listen, decide) {
-      const server = await bind(listen)
+      const servers = listen.given?.length ? await Promise.all(listen.given.map(takeOver)) : [await bind(listen)]
       const door = { listen, decide, deadlines, buffers, descriptors, log }
-      const listener = new Listener(server, door, { clock, bareHandles })
+      const listener = new Listener(servers, door, { clock, bareHandles })
       listeners.add(listener)
       return listener
     },
@@ -63,18 +64,22 @@ export function javascriptEngine(options: JavascriptEngineOptions): Engine {
 
 class Listener implements OpenListener {
   readonly bound: SocketAddress
-  readonly #server: Server
+  readonly #servers: readonly Server[]
   readonly #clock: Clock
   readonly #inside = new Crowd<"doorPlace", Visit>("doorPlace")
   #waiting: (() => void)[] = []
   #arrivals = 0
 
-  constructor(server: Server, common: Omit<Door, "entered" | "left" | "noRoom">, { clock, bareHandles }: Surroundings) {
-    this.#server = server
+  constructor(
+    servers: readonly Server[],
+    common: Omit<Door, "entered" | "left" | "noRoom">,
+    { clock, bareHandles }: Surroundings,
+  ) {
+    this.#servers = servers
     this.#clock = clock
     const { bind: asked, name } = common.listen
     const failed = seldom(clock, (code) => common.log.warn("accept-failed", { listener: name, code }))
-    const address = server.address()
+    const address = servers[0]?.address()
     this.bound = { ...asked, port: typeof address === "object" && address ? address.port : asked.port }
     const door = {
       ...common,
@@ -82,14 +87,15 @@ class Listener implements OpenListener {
       left: (visit: Visit) => this.#left(visit),
       noRoom: () => failed("EMFILE"),
     }
-    takeAccepted(server, {
-      accept: (accepted) => {
-        this.#arrivals += 1
-        receive(accepted, door)
-      },
-      failed,
-      bareHandles,
-    })
+    const accept = (accepted: Accepted): void => {
+      this.#arrivals += 1
+      receive(accepted, door)
+    }
+    for (const server of servers) takeAccepted(server, { accept, failed, bareHandles })
+  }
+
+  get descriptors(): readonly number[] {
+    return this.#servers.flatMap((server) => descriptorOf(server) ?? [])
   }
 
   async stop(): Promise<void> {
@@ -102,7 +108,7 @@ class Listener implements OpenListener {
       await new Promise(setImmediate)
     }
     // Not awaited: where Node counts accepted sockets itself, "closed" comes only when all of them are.
-    this.#server.close()
+    for (const server of this.#servers) server.close()
   }
 
   drained(): Promise<void> {
@@ -121,6 +127,13 @@ class Listener implements OpenListener {
     if (this.#inside.size > 0) return
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
+}
+
+/** Rejects with what the system says: such a descriptor is somebody's mistake, and there is no address to name. */
+async function takeOver(descriptor: number): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true, noDelay: true })
+  await once(server.listen({ fd: descriptor }, BACKLOG_CONNECTIONS), "listening")
+  return server
 }
 
 function bind({ bind: { address, port }, name }: ListenOptions): Promise<Server> {

@@ -17,6 +17,7 @@ import type { EngineSpliceOptions } from "./engine.ts"
 import { Deadlines } from "./deadlines.ts"
 import type { Meter } from "./meter.ts"
 import type { Addon, Handle } from "./native/addon.ts"
+import { together } from "./native/together.ts"
 import { addressBytes, COMMAND, Commands, EVENT, Events, milliseconds, SLOT_BITS } from "./native/messages.ts"
 import { LISTENER_OF_SPLICED, type ConnectionId, type SpliceOrder } from "./native/messages.ts"
 import { plainSocket } from "./plain-socket.ts"
@@ -29,6 +30,9 @@ const LISTENERS_MAX = LISTENER_OF_SPLICED
 const SLOT_MASK = (1 << SLOT_BITS) - 1
 /** THREADS_MAX of native/engine.c. */
 const THREADS_MAX = 64
+
+/** In the place of a descriptor: bind one. */
+const NO_DESCRIPTOR = -1
 
 export type NativeEngineOptions = {
   readonly addon: Addon
@@ -75,16 +79,34 @@ class NativeEngine implements Engine {
 
   async listen(options: ListenOptions, decide: Decide): Promise<OpenListener> {
     if (this.#closing) throw new FaultError(fault("BIND_REFUSED", "the engine is closed"))
+    const given = options.given ?? []
+    const first = this.#open(options, decide, given.slice(0, this.#threads))
+    // A relay with more threads has left more queues than we have threads for one listener.
+    const more: OpenListener[] = []
+    for (let at = this.#threads; at < given.length; at += this.#threads)
+      more.push(this.#open(options, decide, given.slice(at, at + this.#threads)))
+    return together(first, more)
+  }
+
+  /** `given`: one for each thread at most. */
+  #open(options: ListenOptions, decide: Decide, given: readonly number[]): OpenListener {
     const index = this.#freeIndex()
     const asksAtAccept = options.ask === "accept" ? 1 : 0
     const decideMs = milliseconds(options.decideDeadlineMs)
-    const port = this.#addon.listen(this.#handle, index, addressBytes(options.bind), decideMs, asksAtAccept)
+    const descriptors = new Int32Array(this.#threads).fill(NO_DESCRIPTOR)
+    descriptors.set(given)
+    const where = addressBytes(options.bind)
+    const port = this.#addon.listen(this.#handle, index, where, decideMs, asksAtAccept, descriptors)
     if (port < 0) throw bindRefused(options.name, options.bind, getSystemErrorName(port))
-    const bound = { address: options.bind.address, port }
     const door = newDoor(options, decide, this.#threads)
     this.#doors.set(index, door)
     this.#addon.hold(this.#handle, 1)
-    return { bound, stop: () => this.#stop(index, door), drained: () => this.#drain(index, door) }
+    return {
+      bound: { address: options.bind.address, port },
+      descriptors: [...descriptors],
+      stop: () => this.#stop(index, door),
+      drained: () => this.#drain(index, door),
+    }
   }
 
   splice(left: Duplex, right: Duplex, { idleDeadlineMs = 0, meter }: EngineSpliceOptions = {}): Promise<Spliced> {

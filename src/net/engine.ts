@@ -42,12 +42,16 @@ export type ListenOptions = {
   readonly ask: "accept" | "bytes"
   /** From accept to a decision other than `wait`. */
   readonly decideDeadlineMs: number
+  /** Descriptors that listen at `bind` already: taken over instead of binding. Nothing that waits in their queues is lost. */
+  readonly given?: readonly number[]
   readonly ended: (report: Ended) => void
 }
 
 export interface OpenListener {
   /** As bound: the port is the real one where 0 was asked for. */
   readonly bound: SocketAddress
+  /** Where it listens, until it is stopped: what another process can be given. Empty where Node does not say. */
+  readonly descriptors: readonly number[]
   /** Accepts no more; connections that are carried go on. */
   stop(): Promise<void>
   /** Resolves when nothing is carried any more. */

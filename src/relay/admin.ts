@@ -7,6 +7,7 @@ import { once } from "node:events"
 import { fault, FaultError } from "../faults/faults.ts"
 import { endpoint, endpointText, type SocketAddress } from "../names/endpoint.ts"
 import { ipAddress } from "../names/ip-address.ts"
+import { descriptorOf } from "../net/accepted.ts"
 import { METRICS_CONTENT_TYPE, metricsText, type Metric } from "./metrics-text.ts"
 
 export type AdminSources = {
@@ -15,14 +16,18 @@ export type AdminSources = {
   readonly metrics: () => Promise<readonly Metric[]>
 }
 
-export type Admin = AsyncDisposable & { readonly bound: SocketAddress }
+export type Admin = AsyncDisposable & {
+  readonly bound: SocketAddress
+  /** Where it listens; empty where Node does not say. */
+  readonly descriptors: readonly number[]
+}
 
-/** Rejects with BIND_REFUSED. */
-export async function openAdmin(bind: SocketAddress, sources: AdminSources): Promise<Admin> {
+/** Listens at `bind`, or on a descriptor that listens there already. Rejects with BIND_REFUSED. */
+export async function openAdmin(bind: SocketAddress, sources: AdminSources, given?: number): Promise<Admin> {
   const server = createServer((request, response) => {
     answer(request, response, sources).catch((error: Error) => response.destroy(error))
   })
-  server.listen({ host: bind.address, port: bind.port, exclusive: true })
+  server.listen(given === undefined ? { host: bind.address, port: bind.port, exclusive: true } : { fd: given })
   try {
     await once(server, "listening")
   } catch (error) {
@@ -31,7 +36,8 @@ export async function openAdmin(bind: SocketAddress, sources: AdminSources): Pro
       cause: error,
     })
   }
-  return { bound: boundOf(server, bind), [Symbol.asyncDispose]: () => close(server) }
+  const descriptors = [descriptorOf(server) ?? []].flat()
+  return { bound: boundOf(server, bind), descriptors, [Symbol.asyncDispose]: () => close(server) }
 }
 
 type Page = { readonly status: number; readonly type: string; readonly text: string }

@@ -22,6 +22,10 @@ export type Attached = {
   /** Has `drain` wait for this connection too. */
   carrying(ended: Promise<unknown>): void
   isHere(friend: FriendName): boolean
+  /** These boxes were attached to the relay before this one: whoever asks for them waits a little. */
+  expect(friends: readonly string[], late: Promise<void>): void
+  /** Resolves when the friend's box is here or not expected any more; `undefined`: there is nothing to wait for. */
+  awaited(friend: FriendName): Promise<void> | undefined
   /** Ends the tunnels of a friend whose key was revoked. */
   drop(friend: FriendName): void
   list(): readonly AttachedBox[]
@@ -42,6 +46,12 @@ type Tunnel = { readonly box: RelayEnd; readonly carriers: CarrierPool }
 export function attachedBoxes(): Attached {
   const tunnels = new Map<FriendName, Tunnel[]>() // newest first; no friend without a tunnel
   const underWay = new Set<Promise<unknown>>()
+  const expected = new Map<string, PromiseWithResolvers<void>>()
+  let draining = false
+  const expectNoMore = (friend: string) => {
+    expected.get(friend)?.resolve()
+    expected.delete(friend)
+  }
   const forget = (friend: FriendName, tunnel: Tunnel) => {
     tunnel.carriers.close()
     const left = (tunnels.get(friend) ?? []).filter((other) => other !== tunnel)
@@ -54,8 +64,14 @@ export function attachedBoxes(): Attached {
       const tunnel = { box, carriers }
       tunnels.set(friend, [tunnel, ...(tunnels.get(friend) ?? [])])
       void box.gone.then(() => forget(friend, tunnel))
+      expectNoMore(friend)
     },
-    open: (friend, request) => tunnels.get(friend)?.[0]?.box.open(request),
+    expect: (friends, late) => {
+      for (const friend of friends) expected.set(friend, Promise.withResolvers())
+      void late.then(() => friends.forEach(expectNoMore))
+    },
+    awaited: (friend) => expected.get(friend)?.promise,
+    open: (friend, request) => (draining ? undefined : tunnels.get(friend)?.[0]?.box.open(request)),
     takeCarrier: (friend, request) => tunnels.get(friend)?.[0]?.carriers.take(request),
     greeted: (received) => {
       let owner: CarrierPool | undefined
@@ -87,6 +103,7 @@ export function attachedBoxes(): Attached {
         rttMs: box.rttMs(),
       })),
     drain: async () => {
+      draining = true
       await Promise.all([...all().map(({ box }) => box.drain()), ...underWay])
     },
     close: () => {

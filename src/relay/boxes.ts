@@ -67,7 +67,9 @@ export function boxes(options: BoxesOptions): Boxes {
   return {
     attached,
     acceptTunnel: (socket) => door.accept(socket),
-    carry: (socket, route, visitor, splice) => {
+    carry: function carry(socket, route, visitor, splice) {
+      const awaited = attached.awaited(route.friend)
+      if (awaited) return void awaited.then(() => carry(socket, route, visitor, splice))
       const way = endsTlsAtTheBox(route) ? "carrier-or-stream" : "stream"
       const home = openService(attached, route.friend, route.to.service, visitor, way)
       if (!home) {

@@ -10,6 +10,8 @@ import { Resolved } from "../net/resolved.ts"
 import type { MailServer } from "../smtp/intake/mail-server.ts"
 import type { Accounts } from "./accounts.ts"
 import type { Boxes } from "./boxes.ts"
+import { HandedOverSockets } from "./handed-over.ts"
+import type { Inherited } from "./inherited.ts"
 import { OpenListeners } from "./open-listeners.ts"
 import { passthrough, type HandedOver } from "./passthrough.ts"
 import type { PreludeDoor } from "./prelude-door.ts"
@@ -23,6 +25,7 @@ export type Outside = {
   readonly clock: Clock
   readonly log: Log
   readonly engine: Engine
+  readonly inherited?: Inherited | undefined
 }
 
 export type Doors = {
@@ -30,6 +33,7 @@ export type Doors = {
   readonly listeners: OpenListeners
   /** Follows nothing yet. */
   readonly resolved: Resolved
+  readonly handedOver: HandedOverSockets
 }
 
 /** Who takes over what the relay does not merely pass on. */
@@ -46,7 +50,7 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
   const { clock, log, engine } = outside
   const { accounts, traffic } = peers
   const resolved = closing.adopt(new Resolved({ clock, log }), (following) => following.stop())
-  const handedOver = closing.adopt(new Set<Socket>(), cutAll)
+  const handedOver = closing.adopt(new HandedOverSockets(), (sockets) => sockets.cut())
   const decisions = passthrough({
     ground: () => now.standing,
     admission: new Admission(() => now.standing.config.limits),
@@ -54,7 +58,6 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
     meterOf: (friend) => traffic.meterOf(friend),
     handOver: (socket, connection) => {
       handedOver.add(socket)
-      socket.once("close", () => handedOver.delete(socket))
       take(socket, connection, now, { ...peers, engine })
     },
     greeted: peers.boxes.attached.greeted,
@@ -69,13 +72,9 @@ export function doors(now: Now, outside: Outside, peers: Peers, closing: AsyncDi
       accounts.add(report)
     },
     decideDeadlineMs: () => now.standing.config.limits.helloDeadlineMs,
+    given: (place) => outside.inherited?.sockets.take(place) ?? [],
   })
-  return { listeners, resolved }
-}
-
-/** Whoever has them had time enough: what is still open would keep the process alive. */
-function cutAll(sockets: ReadonlySet<Socket>): void {
-  for (const socket of sockets) socket.destroy()
+  return { listeners, resolved, handedOver }
 }
 
 /** Gives a connection that the relay takes part in to whoever speaks its protocol. */

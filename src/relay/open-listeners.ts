@@ -16,6 +16,8 @@ export type ListenerSet = {
   readonly decideFor: (listener: ListenerName) => Decide
   readonly ended: (report: Ended) => void
   readonly decideDeadlineMs: () => number
+  /** Descriptors that this process was started with and that listen there. */
+  readonly given?: (place: SocketAddress) => readonly number[]
 }
 
 /** One address of one listener. What changes here cannot be changed in place. */
@@ -57,6 +59,11 @@ export class OpenListeners {
     await this.#stopAll(dropped.filter(([key]) => this.#opened.has(key)))
   }
 
+  /** What another process can be given to listen at the same places. */
+  get descriptors(): readonly number[] {
+    return [...this.#opened.values()].flatMap(({ open }) => open.descriptors)
+  }
+
   /** Accepts nothing more; resolves when nothing is carried any more. */
   async stop(): Promise<void> {
     await this.change([])
@@ -78,9 +85,9 @@ export class OpenListeners {
   }
 
   #open({ listener, bind }: Place): Promise<OpenListener> {
-    const { engine, ask, decideFor, ended, decideDeadlineMs } = this.#set
+    const { engine, ask, decideFor, ended, decideDeadlineMs, given = () => [] } = this.#set
     const { name, protocol } = listener
-    const options = { name, bind, ask: ask(protocol), decideDeadlineMs: decideDeadlineMs(), ended }
+    const options = { name, bind, ask: ask(protocol), decideDeadlineMs: decideDeadlineMs(), ended, given: given(bind) }
     return engine.listen(options, decideFor(listener.name))
   }
 

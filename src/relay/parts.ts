@@ -4,11 +4,12 @@ import { ownCertificate } from "../cert/own-certificate.ts"
 import { webProxy, type WebProxy } from "../http/web-proxy.ts"
 import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
-import { openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
+import { lateJournal, openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
 import { CutThrough } from "../smtp/cut-through/cut-through.ts"
 import { mailDelivery, wayOf, type DeliveryOptions, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
+import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import type { FriendName } from "../route/route.ts"
 import type { Spool } from "../store/spool.ts"
@@ -19,6 +20,7 @@ import { attachedBoxes, type Attached } from "./attached.ts"
 import { boxes, type Boxes } from "./boxes.ts"
 import { openControl } from "./control.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
+import { BOX_EXPECTED_MS, type Inherited } from "./inherited.ts"
 import { metricsOf, type Measured } from "./metrics.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
@@ -39,7 +41,9 @@ export type Parts = Doors & {
   readonly offers: HomeOffers
   readonly traffic: Traffic
   readonly kernel: KernelPath
-  readonly admin: Bound | undefined
+  readonly admin: (Bound & { readonly descriptors: readonly number[] }) | undefined
+  /** The spool and what else only one relay may have: closed before the rest when another relay waits for it. */
+  readonly state: AsyncDisposable
 }
 
 /** The engine is the best one that runs here, if none is given. */
@@ -51,12 +55,15 @@ const STATE_MODE = 0o700
 export async function openParts(now: Now, outside: Given, closing: AsyncDisposableStack): Promise<Parts> {
   const { relay, limits } = now.standing.config
   await mkdir(relay.state, { recursive: true, mode: STATE_MODE })
+  const state = closing.use(new AsyncDisposableStack())
+  const free = outside.inherited?.predecessor?.stateFree
   const options = {
     log: outside.log,
     perFriendBytesMax: limits.spoolPerFriendBytesMax,
     perFriendMessagesMax: limits.messagesPerFriendMax,
+    free,
   }
-  const spool = closing.adopt(await openSpool(relay.state, options), (opened) => opened.close())
+  const spool = state.adopt(await openSpool(relay.state, options), (opened) => opened.close())
   const accounts = new Accounts()
   const mailAccounts = new MailAccounts()
   const preludes = new PreludeAccounts()
@@ -69,12 +76,15 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   const admin = await adminIfAsked(now, outside, about, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
+  const predecessor = outside.inherited?.predecessor
+  if (predecessor) attached.expect(predecessor.boxes, boxesAreLate(predecessor, outside.clock, closing))
   const reach = reacher(attached)
-  const journal = closing.adopt(openDeliveredJournal(relay.state, outside.log), (opened) => opened.close())
+  const journal = state.adopt(journalOf(relay.state, outside.log, free), (opened) => opened.close())
   const needs = { spool, journal, tls, reach, mailAccounts, preludes, dns }
   const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
   const queue = mailQueue({ spool, delivery, ...outside })
-  closing.use(await openControl(relay.state, { queue, traffic }, outside.log))
+  const control = openedOnce(free, () => openControl(relay.state, { queue, traffic }, outside.log), state)
+  if (!free) await control
   const web = webPart(now, outside, reach)
   const { prelude, offers } = preludePart(now, outside, { mail, reach, tls, accounts: preludes, traffic })
   closing.adopt(offers, (all) => all.stop())
@@ -86,6 +96,7 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     attached,
     offers,
     admin,
+    state,
     traffic,
     kernel,
     ...doors(now, { ...outside, engine }, { mail, web, boxes, prelude, accounts, traffic }, closing),
@@ -94,10 +105,10 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
 
 async function adminIfAsked(
   now: Now,
-  { clock }: Given,
+  { clock, inherited }: Given,
   about: Omit<Measured, "friends" | "now">,
   closing: AsyncDisposableStack,
-): Promise<Bound | undefined> {
+): Promise<Parts["admin"]> {
   const asked = now.standing.config.relay.admin
   if (!asked) return undefined
   const friends = (): readonly string[] => now.standing.config.friends.map(({ name }) => name)
@@ -106,8 +117,38 @@ async function adminIfAsked(
     traffic: () => about.traffic.all(),
     metrics: () => metricsOf({ ...about, friends: friends(), now: clock.now() }),
   }
-  const { bound } = closing.use(await openAdmin(asked, sources))
-  return { listener: "admin", asked, bound }
+  const [given] = inherited?.sockets.take(asked) ?? []
+  const { bound, descriptors } = closing.use(await openAdmin(asked, sources, given))
+  return { listener: "admin", asked, bound, descriptors }
+}
+
+/** The relay before this one sends its boxes here while it closes its part of the state folder. */
+function boxesAreLate(
+  { stateFree }: NonNullable<Inherited["predecessor"]>,
+  clock: Clock,
+  closing: AsyncDisposableStack,
+): Promise<void> {
+  return new Promise((resolve) => {
+    void stateFree.then(() => closing.disposed || closing.defer(clock.after(BOX_EXPECTED_MS, resolve)))
+  })
+}
+
+/** Opens it once the folder is free; not at all if the relay is stopped before. */
+async function openedOnce(
+  free: Promise<void> | undefined,
+  open: () => Promise<AsyncDisposable>,
+  closing: AsyncDisposableStack,
+): Promise<void> {
+  await free
+  if (closing.disposed) return
+  const opened = await open()
+  if (closing.disposed) await opened[Symbol.asyncDispose]()
+  else closing.use(opened)
+}
+
+/** While another relay writes to the journal it is not read: the first who needs it opens it, and nobody does before the spool answers. */
+function journalOf(stateFolder: string, log: Log, free: Promise<void> | undefined): DeliveredJournal {
+  return free ? lateJournal(() => openDeliveredJournal(stateFolder, log)) : openDeliveredJournal(stateFolder, log)
 }
 
 type Pem = { readonly key: string; readonly cert: string }

@@ -27,6 +27,7 @@ export type Reach = {
 
 export function reacher(attached: Attached): Reach {
   const box: Reach["box"] = async (friend, service, caller) => {
+    await attached.awaited(friend)
     const stream = openService(attached, friend, service, caller)
     if (!stream) throw new FaultError(fault("BOX_AWAY", `the box of ${friend} is not attached`))
     return withSocketManners(stream)

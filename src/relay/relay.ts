@@ -9,8 +9,10 @@ import type { Log } from "../log/log.ts"
 import { endpointText } from "../names/endpoint.ts"
 import type { Engine } from "../net/engine.ts"
 import type { Verdict } from "../policy/verdict.ts"
+import type { FriendName } from "../route/route.ts"
 import { warn } from "./assessment.ts"
 import type { Now } from "./doors.ts"
+import type { Inherited } from "./inherited.ts"
 import { kernelRoutes } from "./kernel-path.ts"
 import type { Bound } from "./open-listeners.ts"
 import { openParts, type Parts } from "./parts.ts"
@@ -21,6 +23,8 @@ export type RelayOptions = {
   readonly log: Log
   /** The best one that runs here, if not given. */
   readonly engine?: Engine
+  /** From systemd, or from the relay that this one follows. */
+  readonly inherited?: Inherited | undefined
 }
 
 export type Relay = {
@@ -39,18 +43,36 @@ export type Relay = {
    * not given). Called again it waits for the same end, and can only bring the cut forward.
    */
   stop(drainMs?: number): Promise<void>
+  /** What the next relay is given. */
+  readonly legacy: Legacy
+  /**
+   * As `stop`, while another relay serves at the same places already: lets go of the state folder first and calls
+   * `stateFree`, then of the boxes; what is under way may take `limits.hand-over-deadline`.
+   */
+  leave(stateFree: () => void): Promise<void>
 }
 
+export type Legacy = {
+  readonly descriptors: readonly number[]
+  readonly boxes: readonly FriendName[]
+  /** Why another relay cannot follow this one while it runs. */
+  readonly hindered: string | undefined
+}
+
+/** Ours: whoever was accepted before the other relay served alone may still have to say where he wants to go. */
+const SETTLE_MS = 500
+
 /** Starts everything or nothing. Rejects with PROMISE_BROKEN, BIND_REFUSED or STATE_LOCKED, or with what the system says. */
-export async function startRelay(config: Config, { clock, log, engine }: RelayOptions): Promise<Relay> {
+export async function startRelay(config: Config, { clock, log, engine, inherited }: RelayOptions): Promise<Relay> {
   const now: Now = { standing: new Standing(config) }
   await using undo = new AsyncDisposableStack()
-  const parts = await openParts(now, { clock, log, engine }, undo)
+  const parts = await openParts(now, { clock, log, engine, inherited }, undo)
   await parts.resolved.follow(backendsOf(config))
   parts.traffic.follow(config.friends)
   await parts.listeners.change(config.listeners)
   parts.offers.follow(now.standing.sharedMailRoutes)
   await parts.kernel.lead(kernelRoutes(config))
+  for (const place of inherited?.sockets.closeRest() ?? []) log.warn("given a socket that no listener names", { place })
   parts.delivery.start()
   const relay = new RunningRelay(now, parts, { clock, log, closing: undo.move() })
   relay.tell()
@@ -118,17 +140,51 @@ class RunningRelay implements Relay {
     this.tell()
   }
 
-  stop(drainMs = this.#now.standing.config.limits.drainDeadlineMs): Promise<void> {
+  get legacy(): Legacy {
+    const { listeners, admin, attached } = this.#parts
+    const descriptors = [...listeners.descriptors, ...(admin?.descriptors ?? [])]
+    const boxes = [...new Set(attached.list().map(({ friend }) => friend))]
+    // There is one table, and the old relay would remove it from under the new one.
+    const hindered = kernelRoutes(this.config).length > 0 ? "routes with engine: kernel need a restart" : undefined
+    return { descriptors, boxes, hindered }
+  }
+
+  stop(drainMs = this.config.limits.drainDeadlineMs): Promise<void> {
+    return this.#end(drainMs, (cut) => this.#stop(cut))
+  }
+
+  leave(stateFree: () => void): Promise<void> {
+    return this.#end(this.config.limits.handOverDeadlineMs, (cut) => this.#leave(cut, stateFree))
+  }
+
+  #end(drainMs: number, end: (cut: AbortSignal) => Promise<void>): Promise<void> {
     const forget = this.#running.clock.after(drainMs, () => this.#cut.abort())
-    this.#stopped ??= this.#stop(this.#cut.signal)
+    this.#stopped ??= end(this.#cut.signal)
     return this.#stopped.finally(forget)
   }
 
   async #stop(cut: AbortSignal): Promise<void> {
-    const { mail, web, delivery, listeners, attached, kernel } = this.#parts
+    const { mail, web, delivery, kernel } = this.#parts
     await Promise.race([kernel.lead([]), fired(cut)]) // nobody new; who is led already goes on until the table is removed
-    const drained = Promise.race([Promise.all([listeners.stop(), attached.drain()]), fired(cut)])
-    await Promise.all([drained, mail.stop(cut), web.stop(cut), delivery.stop(cut)])
+    await Promise.all([this.#drained(cut), mail.stop(cut), web.stop(cut), delivery.stop(cut)])
     await this.#running.closing.disposeAsync()
+  }
+
+  async #leave(cut: AbortSignal, stateFree: () => void): Promise<void> {
+    const { mail, web, delivery, listeners, state } = this.#parts
+    await listeners.change([])
+    const stateClosed = Promise.all([mail.stop(cut), delivery.stop(cut)]).then(async () => {
+      await state[Symbol.asyncDispose]()
+      stateFree()
+    })
+    await new Promise<void>((resolve) => this.#running.clock.after(SETTLE_MS, resolve))
+    await Promise.all([stateClosed, this.#drained(cut), web.stop(cut)])
+    await this.#running.closing.disposeAsync()
+  }
+
+  /** Nothing is carried any more, or it must not be. */
+  #drained(cut: AbortSignal): Promise<unknown> {
+    const { listeners, attached, handedOver } = this.#parts
+    return Promise.race([Promise.all([listeners.stop(), attached.drain(), handedOver.drained()]), fired(cut)])
   }
 }

@@ -9,34 +9,46 @@ import { isWrite } from "./spool-writes.ts"
 export class DatabaseThread {
   /** Rejects with the FaultError of SpoolDatabase's constructor. */
   readonly opened: Promise<void>
-  readonly #worker: Worker
   readonly #log: Log
+  #worker: Worker | undefined
   #waiting: Waiting[] = []
   #underWay: readonly Waiting[] = []
   #gone: Fault | undefined
-  readonly #exited: Promise<void>
+  readonly #exited = Promise.withResolvers<void>()
   #closing = false
 
-  constructor(options: DatabaseOptions, log: Log) {
+  /** `free`: when the folder may be opened; until then calls wait. */
+  constructor(options: DatabaseOptions, log: Log, free?: Promise<void>) {
     this.#log = log
-    this.#worker = new Worker(workerFile(), {
+    const opening = Promise.withResolvers<void>()
+    this.opened = opening.promise
+    if (free) void free.then(() => this.#start(options, opening))
+    else this.#start(options, opening)
+    this.opened.catch(() => void this.#worker?.terminate())
+  }
+
+  #start(options: DatabaseOptions, { resolve, reject }: PromiseWithResolvers<void>): void {
+    if (this.#gone) return // it was closed before there was anything to open
+    const worker = new Worker(workerFile(), {
       workerData: options,
       execArgv: ["--disable-warning=ExperimentalWarning"], // node:sqlite is stable enough: docs/decisions.md
     })
-    this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()))
-    this.opened = new Promise((resolve, reject) => {
-      this.#worker.on("message", (message: FromWorker) => {
-        if (message.kind === "answers") this.#answered(message)
-        else if ("fault" in message.answer) reject(new FaultError(message.answer.fault))
-        else resolve()
-      })
-      this.#worker.once("error", (error) => {
-        this.#died(fault("SPOOL_FAILED", `the spool's thread died: ${error.message}`))
-        reject(error)
-      })
-      this.#worker.once("exit", () => this.#died(CLOSED))
+    this.#worker = worker
+    worker.once("exit", () => this.#exited.resolve())
+    worker.on("message", (message: FromWorker) => {
+      if (message.kind === "answers") this.#answered(message)
+      else if ("value" in message.answer) resolve()
+      else {
+        this.#died(message.answer.fault)
+        reject(new FaultError(message.answer.fault))
+      }
     })
-    this.opened.catch(() => void this.#worker.terminate())
+    worker.once("error", (error) => {
+      this.#died(fault("SPOOL_FAILED", `the spool's thread died: ${error.message}`))
+      reject(error)
+    })
+    worker.once("exit", () => this.#died(CLOSED))
+    this.#send()
   }
 
   /** Calls a method of the database on its thread. Rejects with the FaultError that it answers. */
@@ -60,12 +72,13 @@ export class DatabaseThread {
   /** Finishes what was asked before, then closes the file. */
   async close(): Promise<void> {
     this.#closing = true
+    if (!this.#worker) return this.#died(CLOSED)
     this.#send()
-    await this.#exited
+    await this.#exited.promise
   }
 
   #send(): void {
-    if (this.#underWay.length > 0 || this.#gone) return
+    if (!this.#worker || this.#underWay.length > 0 || this.#gone) return
     if (this.#waiting.length === 0) {
       if (this.#closing) this.#worker.postMessage("close")
       return

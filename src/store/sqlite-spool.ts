@@ -20,6 +20,8 @@ export type SpoolOptions = {
   readonly diskReserveBytes?: number
   /** What the file may grow to; as far as the disk goes if not given. */
   readonly fileBytesMax?: number
+  /** Whoever has the folder lets go of it then; what is asked of the spool waits meanwhile. At once if not given. */
+  readonly free?: Promise<void> | undefined
 }
 
 /** Ours: no message is taken when less is left on the disk, so that outcomes can still be recorded and the machine lives. */
@@ -31,15 +33,24 @@ const FIRST_BUFFER_BYTES = 16 * 1024
 
 /**
  * Opens the spool in a state folder and makes both if there are none. What a crash left unfinished is removed.
- * Rejects with a FaultError STATE_LOCKED (another process has it), STATE_TOO_NEW or SPOOL_FAILED.
+ * Rejects with a FaultError STATE_LOCKED (another process has it), STATE_TOO_NEW or SPOOL_FAILED; where it has to wait for the
+ * folder, every call does.
  */
 export async function openSpool(stateFolder: string, options: SpoolOptions): Promise<Spool> {
   const { log, perFriendBytesMax, perFriendMessagesMax = Infinity } = options
-  const { diskReserveBytes = DISK_RESERVE_BYTES, fileBytesMax } = options
+  const { diskReserveBytes = DISK_RESERVE_BYTES, fileBytesMax, free } = options
   const shares = { perFriendBytesMax, perFriendMessagesMax }
-  const thread = new DatabaseThread({ folder: stateFolder, ...shares, diskReserveBytes, fileBytesMax }, log)
-  await thread.opened
+  const thread = new DatabaseThread({ folder: stateFolder, ...shares, diskReserveBytes, fileBytesMax }, log, free)
+  if (free) thread.opened.catch(endTheProcess)
+  else await thread.opened
   return new SqliteSpool(thread)
+}
+
+/** Too late for a start that fails: mail is being taken in for a spool that there is not. */
+function endTheProcess(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
 }
 
 class SqliteSpool implements Spool {

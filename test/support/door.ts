@@ -17,6 +17,7 @@ export async function door(engine: Engine, decide: Decide, options: Partial<List
   const listener = await engine.listen({ ...defaults, ...options }, decide)
   return {
     bound: listener.bound,
+    descriptors: listener.descriptors,
     stop: () => listener.stop(),
     drained: () => listener.drained(),
     reports,

@@ -20,6 +20,9 @@ export type RelayProgram = AsyncDisposable & {
   readonly log: readonly LogLine[]
   /** The first line of this event that has these fields, once it is there. */
   logged(event: string, fields?: Readonly<Record<string, unknown>>): Promise<LogLine>
+  signal(name: NodeJS.Signals): void
+  /** Resolves when it has ended; rejects if it does not end with 0. Another process may have its place. */
+  ended(): Promise<void>
   /** As its operator stops it; rejects if it does not end with 0. */
   stop(): Promise<void>
 }
@@ -44,7 +47,7 @@ export async function startRelayProgram(yaml: string, options: RelayProgramOptio
   const child = startWaypost(["relay", "-c", file, ...(options.engine ? ["--engine", options.engine] : [])], {
     node: clockFlags(options.clockAheadMs),
   })
-  const closed = once(child, "close")
+  const exited = once(child, "exit")
   const log: LogLine[] = []
   let complaint = ""
   createInterface(child.stdout).on("line", (line) => void log.push(JSON.parse(line) as LogLine)) // what pino wrote
@@ -60,10 +63,13 @@ export async function startRelayProgram(yaml: string, options: RelayProgramOptio
     })
     return find(event, fields) ?? { msg: event }
   }
-  const stop = async () => {
-    child.kill("SIGTERM")
-    await closed
+  const ended = async () => {
+    await exited
     if (child.exitCode !== 0) throw new Error(`the relay ended with ${child.exitCode ?? child.signalCode}:\n${tell()}`)
+  }
+  const stop = () => {
+    child.kill("SIGTERM")
+    return ended()
   }
   undo.defer(stop)
   await logged("started")
@@ -77,6 +83,8 @@ export async function startRelayProgram(yaml: string, options: RelayProgramOptio
       return Number(String(line?.["bound"]).split(":").at(-1))
     },
     stop,
+    ended,
+    signal: (name) => void child.kill(name),
     [Symbol.asyncDispose]: () => closing.disposeAsync(),
   }
 }

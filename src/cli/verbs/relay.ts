@@ -8,6 +8,7 @@ import { loadConfigFile } from "../config-file.ts"
 import { endAnyway } from "../end-anyway.ts"
 import { EXIT } from "../exit-code.ts"
 import { followFile } from "../follow-file.ts"
+import { inheritance, sayListening, successorAtSignal, type Listening } from "../hand-over.ts"
 import { programLog, quietUntil } from "../program-log.ts"
 import { startSummary } from "../start-summary.ts"
 import { stopSignal } from "../stop-signal.ts"
@@ -25,27 +26,46 @@ export const relay = verb({
       describe: "who moves the bytes; the native one where it is built",
     },
   },
-  examples: [["waypost relay -c relay.yaml", "SIGHUP or a changed file loads it anew; SIGTERM ends it cleanly"]],
+  examples: [
+    [
+      "waypost relay -c relay.yaml",
+      "SIGHUP or a changed file loads it anew, SIGUSR2 puts a new process in its place, SIGTERM ends it cleanly",
+    ],
+  ],
   run: async ({ config: file, engine: wish }) => {
-    const stop = stopSignal()
+    const inherited = inheritance()
+    const stop = stopSignal({ heedsParent: inherited?.predecessor === undefined })
     let summarised = !process.stdout.isTTY
     const log = quietUntil(() => summarised, programLog())
     endOnBug(log)
     const config = await loadConfigFile(file)
     const engine = chooseEngine({ log, wish })
-    const running = await startRelay(config, { clock: systemClock, log, engine })
+    const running = await startRelay(config, { clock: systemClock, log, engine, inherited })
     if (!summarised) say(startSummary(config, running, engine.kind, columns()))
     summarised = true
     const forget = followFile(file, () => reload(file, running, log))
-    await fired(stop)
+    if (inherited?.predecessor) sayListening()
+    const successor = await Promise.race([fired(stop), successorAtSignal(() => running.legacy, log)])
     forget()
-    log.info("stopping")
-    endAnyway(running.config.limits.drainDeadlineMs, log)
-    await running.stop()
+    await (successor ? leave(running, successor, stop, log) : end(running, log))
     log.info("stopped")
     return EXIT.fine
   },
 })
+
+async function end(running: Relay, log: Log): Promise<void> {
+  log.info("stopping")
+  endAnyway(running.config.limits.drainDeadlineMs, log)
+  await running.stop()
+}
+
+/** What is under way goes on for a while; who tells us to stop meanwhile shortens it. */
+async function leave(running: Relay, { pid, stateFree }: Listening, stop: AbortSignal, log: Log): Promise<void> {
+  log.info("replaced", { pid })
+  void fired(stop).then(() => end(running, log))
+  await running.leave(stateFree)
+  endAnyway(0, log)
+}
 
 /** A bug leaves the process in a state that nobody knows: it is told with its stack, and the process ends. */
 function endOnBug(log: Log): void {

@@ -10,8 +10,18 @@ export type Handle = { readonly __brand: "engine" }
 export interface Addon {
   /** Starts the threads. `events` is called when that many bytes of event records lie in `exchange`. */
   open(threads: number, exchange: Uint8Array, events: (bytes: number) => void): Handle
-  /** The port, or a negative errno. */
-  listen(engine: Handle, listener: number, where: Uint8Array, decideDeadlineMs: number, asksAtAccept: 0 | 1): number
+  /**
+   * The port, or a negative errno. `descriptors` has a place for every thread: those that are not -1 are taken over instead
+   * of binding, and afterwards it says where each thread listens.
+   */
+  listen(
+    engine: Handle,
+    listener: number,
+    where: Uint8Array,
+    decideDeadlineMs: number,
+    asksAtAccept: 0 | 1,
+    descriptors: Int32Array,
+  ): number
   /** Carries out `bytes` of command records. */
   post(engine: Handle, commands: Uint8Array, bytes: number): void
   /** Another descriptor for the same socket, or a negative errno. */

@@ -51,6 +51,20 @@ export function openDeliveredJournal(stateFolder: string, log: Log): DeliveredJo
   }
 }
 
+/** A journal that the first use opens. */
+export function lateJournal(open: () => DeliveredJournal): DeliveredJournal {
+  let opened: DeliveredJournal | undefined
+  const journal = (): DeliveredJournal => (opened ??= open())
+  return {
+    get leftOver() {
+      return journal().leftOver
+    },
+    note: (delivered) => journal().note(delivered),
+    settled: () => journal().settled(),
+    close: () => opened?.close(),
+  }
+}
+
 /** What another process began to write may be cut off anywhere. */
 function readLine(line: string): Delivered | undefined {
   try {

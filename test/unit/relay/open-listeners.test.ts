@@ -21,7 +21,7 @@ class AddressBook implements Pick<Engine, "listen"> {
       this.open.delete(text)
       this.log.push(`stop ${name} ${text}`)
     }
-    return { bound: bind, stop, drained: async () => {} }
+    return { bound: bind, descriptors: [], stop, drained: async () => {} }
   }
 }
 

@@ -1,0 +1,146 @@
+import { afterEach, describe, expect, test } from "@jest/globals"
+import { readFile, writeFile } from "node:fs/promises"
+import { connect } from "node:net"
+import { join } from "node:path"
+import { attachedBox } from "../../support/attached-box.ts"
+import { backend, echo } from "../../support/backend.ts"
+import { engineKinds } from "../../support/engines.ts"
+import { eventually } from "../../support/eventually.ts"
+import { at } from "../../support/loopback.ts"
+import { freePort, scratchFolder } from "../../support/program.ts"
+import { startRelayProgram, type RelayProgram } from "../../support/relay-program.ts"
+import { visitor } from "../../support/visitor.ts"
+
+/** Ours: how often somebody comes; a busy machine may do less. */
+const VISIT_EVERY_MS = 5
+
+const successors: number[] = []
+
+afterEach(() => {
+  for (const pid of successors.splice(0)) endProcess(pid)
+})
+
+describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) => {
+  test("refuses nobody, neither at its own ports nor on the way to a box, and what was carried goes on", async () => {
+    await using scratch = await scratchFolder()
+    const service = await backend(echo)
+    const places = await freePlaces()
+    await using bob = await startRelayProgram(configuration(places, service.at.port), { engine, folder: scratch.path })
+    await using alice = await attachedBox(scratch.path, places.tunnel, service.at.port)
+    await bob.logged("box attached")
+    const running = await visitor(at("127.0.0.1", places.own))
+    running.say("before")
+    await running.hears("before")
+    const visits = [new Visits(places.own), new Visits(places.box)]
+    await eventually("visitors are served", () => visits.every(({ served }) => served > 20))
+    await takePlace(bob)
+    await eventually(
+      "the box is attached to the new one",
+      () => bob.log.filter(({ msg }) => msg === "box attached").length > 1,
+    )
+    const before = visits.map(({ served }) => served)
+    await eventually("the new one serves", () =>
+      visits.every(({ served }, index) => served > (before[index] ?? 0) + 50),
+    )
+    for (const each of visits) await each.stop()
+    expect(visits.map(({ turnedAway }) => turnedAway)).toEqual([[], []])
+    running.finish(" and after")
+    await running.hears("before and after")
+    expect(alice.status()).toMatchObject([{ link: { at: "up" } }])
+    await bob.ended() // the last that it carried has ended
+    await service.close()
+  })
+
+  test("goes on where the new one does not start, and says why", async () => {
+    await using scratch = await scratchFolder()
+    const service = await backend(echo)
+    const places = await freePlaces()
+    await using bob = await startRelayProgram(configuration(places, service.at.port), { engine, folder: scratch.path })
+    const file = join(scratch.path, "relay.yaml")
+    const good = await readFile(file, "utf8")
+    await writeFile(file, good.replace("protocol: tcp", "protocol: tpc"))
+    bob.signal("SIGUSR2")
+    expect((await bob.logged("not replaced"))["why"]).toBe("the new process ended with 78")
+    const visits = new Visits(places.own)
+    await eventually("it serves as before", () => visits.served > 10)
+    await writeFile(file, good)
+    await takePlace(bob)
+    await bob.ended()
+    const before = visits.served
+    await eventually("the new one serves", () => visits.served > before + 10)
+    await visits.stop()
+    expect(visits.turnedAway).toEqual([])
+    await service.close()
+  })
+})
+
+type Places = { readonly own: number; readonly box: number; readonly tunnel: number; readonly admin: number }
+
+async function freePlaces(): Promise<Places> {
+  return { own: await freePort(), box: await freePort(), tunnel: await freePort(), admin: await freePort() }
+}
+
+function configuration({ own, box, tunnel }: Places, servicePort: number): string {
+  return `
+listeners:
+  own: { bind: ["127.0.0.1:${own}"], protocol: tcp, friend: alice }
+  box: { bind: ["127.0.0.1:${box}"], protocol: tcp, friend: alice }
+  tunnel: { bind: ["127.0.0.1:${tunnel}"], protocol: tunnel }
+friends:
+  alice:
+    routes:
+      own: { mode: dedicated, to: "127.0.0.1:${servicePort}" }
+      box: { mode: dedicated, to: box, service: any }
+limits: { connections-per-source-max: 9000 }`
+}
+
+/** Has a new process take the relay's place, and answers with its process id. */
+async function takePlace(bob: RelayProgram): Promise<number> {
+  bob.signal("SIGUSR2")
+  const pid = Number((await bob.logged("replaced"))["pid"])
+  successors.push(pid)
+  return pid
+}
+
+/** People who come one after the other, say hello and want to hear it again. */
+class Visits {
+  served = 0
+  readonly turnedAway: string[] = []
+  #open = 0
+  readonly #timer: NodeJS.Timeout
+
+  constructor(port: number) {
+    this.#timer = setInterval(() => void this.#visit(port), VISIT_EVERY_MS)
+  }
+
+  /** Resolves when everybody who came was answered. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await eventually("everybody has an answer", () => this.#open === 0)
+  }
+
+  async #visit(port: number): Promise<void> {
+    this.#open += 1
+    const socket = connect({ port, host: "127.0.0.1" })
+    let why = "no answer"
+    socket.on("error", (error: NodeJS.ErrnoException) => (why = error.code ?? error.message))
+    socket.once("data", () => {
+      why = ""
+      socket.end()
+    })
+    socket.write("hello")
+    socket.resume()
+    await new Promise((resolve) => socket.once("close", resolve))
+    this.#open -= 1
+    if (why === "") this.served += 1
+    else this.turnedAway.push(why)
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // it has ended by itself
+  }
+}
