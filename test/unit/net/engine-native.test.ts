@@ -1,8 +1,9 @@
 /** What only the native engine can get wrong: its threads, and the process they live in. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { constants } from "node:os"
+import { text } from "node:stream/consumers"
 import { Worker } from "node:worker_threads"
 import { expect, test } from "@jest/globals"
 import { silentLog } from "../../../src/log/log.ts"
@@ -30,6 +31,16 @@ withNative((addon) => {
     expect(relay.said()).toContain("waypost: fault in the native engine: a thread crashed; the process ends")
     await isCutOff(alice)
     await home.close()
+  })
+
+  test("an engine thread that cannot go on ends the process, which says what failed", async () => {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", LISTENS_NOWHERE], {
+      cwd: import.meta.dirname,
+      stdio: ["ignore", "ignore", "pipe"],
+    })
+    const [said] = await Promise.all([text(child.stderr), once(child, "exit")])
+    expect(child.signalCode).toBe("SIGABRT")
+    expect(said).toContain("waypost: fault in the native engine: epoll_ctl (Bad file descriptor); the process ends")
   })
 
   test("a crash of another thread is not said to be the engine's", async () => {
@@ -122,6 +133,20 @@ const RELAY_IN_WORKER = `
   })()`
 
 /** Who is cut off by the end of a process may hear FIN: its sockets are closed by the kernel. */
+/** Tells an engine thread to listen on a descriptor that is not open, which nothing in src can do. */
+const LISTENS_NOWHERE = `
+  import { loadAddon } from "../../../src/net/native/addon.ts"
+  const { addon } = loadAddon()
+  const engine = addon.open(1, new Uint8Array(4096), () => {})
+  addon.hold(engine, 1)
+  const [COMMAND_LISTEN, DESCRIPTOR] = [7, 9999]
+  const record = new DataView(new ArrayBuffer(24))
+  record.setUint32(0, 24, true)
+  record.setUint8(4, COMMAND_LISTEN)
+  record.setUint32(16, DESCRIPTOR, true)
+  addon.post(engine, new Uint8Array(record.buffer), 24)
+`
+
 async function isCutOff(peer: Peer): Promise<void> {
   await eventually("is cut off", () => peer.finished || peer.closed)
   peer.socket.destroy()
