@@ -10,7 +10,7 @@ const HEADINGS = ["Carol sent", "she got", "Bob had", "policy: read / keep"]
 export function exchangesTable(exchanges: readonly Exchange[], widthChars: number): string {
   const rows = exchanges.map((exchange) => [
     exchange.sent,
-    coloured(exchange.arrived ? "good" : "bad", exchange.outcome),
+    coloured(exchange.arrived || exchange.isTrue ? "good" : "bad", exchange.outcome),
     had(exchange),
     `${levelWord(exchange.policy.read)} / ${levelWord(exchange.policy.keep)}`,
   ])

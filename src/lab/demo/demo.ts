@@ -1,7 +1,7 @@
 /**
- * The demo: Bob's relay between Carol and two homes. Alice's TLS ends at her own box; Dave lets Bob be an end. One request
- * and one mail go to each, and what Bob's process held and kept of them is measured and compared with what his relay
- * says about itself.
+ * The demo: Bob's relay between Carol and three homes. Alice's TLS ends at her own box; Dave lets Bob be an end, and so
+ * does Erin, whose server is away. What Bob's process held and kept of everything that Carol sends is measured and
+ * compared with what his relay says about itself.
  */
 import { randomUUID } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -10,7 +10,7 @@ import { join } from "node:path"
 import type { Finding, Verdict } from "../../policy/verdict.ts"
 import { askWeb, sendMail, type Target } from "./carol.ts"
 import { LOOPBACK } from "./loopback.ts"
-import type { Seen } from "./post.ts"
+import type { Arrived, Seen } from "./post.ts"
 import { openWorld, type RouteName, type World } from "./world.ts"
 
 /** One thing that was sent, how it went, and whether what was said about it is what was measured. */
@@ -18,11 +18,15 @@ export type Exchange = {
   readonly route: RouteName
   readonly sent: string
   readonly outcome: string
+  /** It came home. */
   readonly arrived: boolean
   readonly bobHeld: boolean
   readonly bobKept: boolean
   readonly policy: { readonly read: Finding; readonly keep: Finding }
-  /** It arrived, and Bob held and kept it exactly where his relay says "yes". */
+  /**
+   * It arrived, or waits for a home that is away; and Bob held and kept it exactly where his relay says "yes". Where it
+   * says that only some is kept, that is what homes that are away are sent.
+   */
   readonly isTrue: boolean
 }
 
@@ -56,6 +60,8 @@ type Sending = {
   readonly route: RouteName
   readonly sent: string
   readonly send: (target: Target, mark: string) => Promise<string>
+  /** Nobody is at home: it cannot arrive. */
+  readonly away?: true
 }
 
 const SENDINGS: readonly Sending[] = [
@@ -63,6 +69,7 @@ const SENDINGS: readonly Sending[] = [
   { route: "alice/smtp", sent: "mail to alice@alice.example", send: mailTo("alice@alice.example") },
   { route: "dave/http", sent: "GET http://dave.example/", send: ask },
   { route: "dave/smtp", sent: "mail to dave@dave.example", send: mailTo("dave@dave.example") },
+  { route: "erin/smtp", sent: "mail to Erin, who is away", send: mailTo("erin@erin.example"), away: true },
 ]
 
 async function ask(target: Target, mark: string): Promise<string> {
@@ -77,34 +84,41 @@ function mailTo(to: string): Sending["send"] {
   }
 }
 
-async function exchange(
-  { route, sent, send }: Sending,
-  { bob, post, targets }: World,
-  verdicts: readonly Verdict[],
-): Promise<Exchange> {
+async function exchange(sending: Sending, world: World, verdicts: readonly Verdict[]): Promise<Exchange> {
+  const { route, sent, away = false } = sending
   const policy = policyOf(route, verdicts)
   const mark = randomUUID()
-  const arrival = post.arrival(mark)
-  arrival.catch(() => {}) // it is awaited below, unless sending fails first
   try {
-    const outcome = await send(targets[route], mark)
-    const { held, kept } = await arrival
-    const isTrue = held === (policy.read.level === "yes") && kept === (policy.keep.level === "yes")
-    return { route, sent, outcome, arrived: true, bobHeld: held, bobKept: kept, policy, isTrue }
+    const { outcome, held, kept } = await (away ? stays(sending, world, mark) : arrives(sending, world, mark))
+    const isTrue = held === (policy.read.level === "yes") && kept === saysKept(policy.keep, away)
+    return { route, sent, outcome, arrived: !away, bobHeld: held, bobKept: kept, policy, isTrue }
   } catch (error) {
     const outcome = error instanceof Error ? error.message : String(error)
-    const bobHeld = await bob.heldInClear(mark)
-    return {
-      route,
-      sent,
-      outcome,
-      arrived: false,
-      bobHeld,
-      bobKept: await bob.keepsOnDisk(mark),
-      policy,
-      isTrue: false,
-    }
+    const { held, kept } = await had(world, mark)
+    return { route, sent, outcome, arrived: false, bobHeld: held, bobKept: kept, policy, isTrue: false }
   }
+}
+
+type Measured = Arrived & { readonly outcome: string }
+
+async function arrives({ route, send }: Sending, { post, targets }: World, mark: string): Promise<Measured> {
+  const arrival = post.arrival(mark)
+  arrival.catch(() => {}) // it is awaited below, unless sending fails first
+  const outcome = await send(targets[route], mark)
+  return { outcome, ...(await arrival) }
+}
+
+async function stays({ route, send }: Sending, world: World, mark: string): Promise<Measured> {
+  const outcome = await send(world.targets[route], mark)
+  return { outcome, ...(await had(world, mark)) }
+}
+
+async function had({ bob }: World, mark: string): Promise<Arrived> {
+  return { held: await bob.heldInClear(mark), kept: await bob.keepsOnDisk(mark) }
+}
+
+function saysKept({ level, extent }: Finding, away: boolean): boolean {
+  return level === "yes" && (extent === "all" || away)
 }
 
 function policyOf(route: RouteName, verdicts: readonly Verdict[]): Exchange["policy"] {
@@ -135,7 +149,7 @@ function commandsFor({ bob, targets, aliceCertificateFile: ca }: World): readonl
       line: `curl ${resolve(plainWeb)} http://${plainWeb.name}:${plainWeb.port}/`,
     },
     {
-      does: "a mail to Dave, which Bob keeps and delivers",
+      does: "a mail to Dave, which Bob passes on and could read",
       line: `swaks --to dave@dave.example --from you@carol.example --server ${at(plainMail)}`,
     },
     { does: "what Bob's relay says about itself", line: `curl http://${LOOPBACK}:${bob.admin.port}/verdicts` },

@@ -1,4 +1,4 @@
-/** Puts up the demo's world: two homes, a relay between them and everybody else, and the names that lead there. */
+/** Puts up the demo's world: two homes and one that is away, a relay between them and everybody else, and the names that lead there. */
 import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { ownCertificate, type OwnCertificate } from "../../cert/own-certificate.ts"
@@ -9,7 +9,7 @@ import type { Target } from "./carol.ts"
 import { ALICES_OWN, LOOPBACK } from "./loopback.ts"
 import { Post, type Seen } from "./post.ts"
 
-export type RouteName = "alice/https" | "alice/smtp" | "dave/smtp" | "dave/http"
+export type RouteName = "alice/https" | "alice/smtp" | "dave/smtp" | "dave/http" | "erin/smtp"
 
 export type World = {
   readonly bob: Bob
@@ -25,6 +25,9 @@ export type WorldOptions = {
   readonly folder: string
   readonly seen: (what: Seen) => void
 }
+
+/** TCPMUX (RFC 1078), which nobody has served for decades: Erin is away. */
+const NOBODYS_PORT = 1
 
 /** What it opens is closed by `closing`, also when it rejects. */
 export async function openWorld(
@@ -54,6 +57,7 @@ function targetsAt({ bound }: Bob, pinned: string): World["targets"] {
     "alice/smtp": { name: "alice.example", ...at(`smtp ${ALICES_OWN}:0`), pinned },
     "dave/smtp": { name: "relay.bob.example", ...at(`smtp ${LOOPBACK}:0`) },
     "dave/http": { name: "dave.example", ...at(`http ${LOOPBACK}:0`) },
+    "erin/smtp": { name: "relay.bob.example", ...at(`smtp ${LOOPBACK}:0`) },
   }
 }
 
@@ -83,5 +87,9 @@ friends:
     routes:
       smtp: { mode: peer, to: "${LOOPBACK}:${dave.mailPort}", recipients: [dave] }
       http: { mode: peer, to: "${LOOPBACK}:${dave.webPort}" }
+  erin:
+    domains: [erin.example]
+    routes:
+      smtp: { mode: peer, to: "${LOOPBACK}:${NOBODYS_PORT}", recipients: [erin] }
 `
 }

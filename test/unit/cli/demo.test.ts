@@ -15,7 +15,8 @@ describe("waypost demo", () => {
       { route: "alice/https", arrived: true, bobHeld: false, bobKept: false },
       { route: "alice/smtp", arrived: true, bobHeld: false, bobKept: false },
       { route: "dave/http", arrived: true, bobHeld: true, bobKept: false },
-      { route: "dave/smtp", arrived: true, bobHeld: true, bobKept: true },
+      { route: "dave/smtp", arrived: true, bobHeld: true, bobKept: false },
+      { route: "erin/smtp", arrived: false, bobHeld: true, bobKept: true },
     ])
     expect({ asClaimed, code }).toEqual({ asClaimed: true, code: 0 })
   })
