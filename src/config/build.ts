@@ -29,6 +29,7 @@ function builtListener(name: string, listener: FileListener): Listener {
     bind: listener.bind,
     protocol: listener.protocol,
     acceptProxy: listener["accept-proxy"],
+    greetWaitMs: listener["greet-wait"] ?? 0,
     friend: listener.friend,
     default: listener.default,
   }
@@ -81,6 +82,8 @@ function builtCarry(listener: FileListener, route: Placed): Carry {
     tls: route.tls ?? "opportunistic",
     cutThrough: route["cut-through"] ?? true,
     ...(route.xclient && { xclient: true }),
+    greylist: route.greylist ?? false,
+    blockLists: route["block-lists"] ?? [],
   }
 }
 

@@ -36,6 +36,8 @@ export type Listener = {
   readonly protocol: Protocol
   /** From these peers, and from nobody else, a PROXY header is read; from them it is required. */
   readonly acceptProxy: readonly Cidr[]
+  /** Mail: who talks before the greeting, which comes after this, is turned away. 0: it comes at once. */
+  readonly greetWaitMs: number
   /** The whole listener is this friend's. */
   readonly friend: FriendName | undefined
   /** TLS listeners: the friend who gets connections that name nobody, or somebody unknown. `undefined`: they get an alert. */

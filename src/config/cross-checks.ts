@@ -68,6 +68,13 @@ function checkListenersFriends(draft: Draft, source: Source): void {
         "only tls listeners have it",
       )
     }
+    if (listener["greet-wait"] !== undefined && listener.protocol && listener.protocol !== "smtp") {
+      source.faultAtKey(
+        ["listeners", name, "greet-wait"],
+        `greet-wait means nothing on protocol ${listener.protocol}`,
+        "only smtp listeners have it",
+      )
+    }
     if (listener.friend !== undefined && listener.protocol === "tunnel") {
       source.faultAtKey(
         ["listeners", name, "friend"],

@@ -86,7 +86,7 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 }
 
 /** Where each optional key means something. */
-type MailKey = "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient"
+type MailKey = "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient" | "greylist" | "block-lists"
 const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" | "cache"]: string } = {
   engine: "dedicated",
   proxy: "dedicated",
@@ -96,6 +96,8 @@ const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" |
   tls: "peer smtp",
   "cut-through": "peer smtp",
   xclient: "peer smtp",
+  greylist: "peer smtp",
+  "block-lists": "peer smtp",
   cache: "peer http",
 }
 

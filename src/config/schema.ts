@@ -16,6 +16,8 @@ export const NAME_RIGHT = "lower-case letters, digits and hyphens, at most 63, a
 
 /** `setTimeout` takes at most 2^31 - 1 ms and fires at once beyond. */
 const DEADLINE_MS_MAX = 24 * 86_400_000
+/** RFC 5321 §4.5.3.2.1: a client waits five minutes for the greeting; many do not. */
+const GREET_WAIT_MS_MAX = 60_000
 const LIFETIME_MS_MAX = 365 * 86_400_000
 /** Ours: below this a ClientHello takes seconds. */
 const RATE_BYTES_PER_SECOND_MIN = 1_000
@@ -94,6 +96,11 @@ export const listenerSchema = z
       .array(leaf(cidr, "an address range", "an address or a range, as in 10.0.0.0/8"))
       .meta({ description: "the ranges of the load balancers whose PROXY header is read, as in [10.0.0.0/8]" })
       .default([]),
+    "greet-wait": leaf(
+      (text) => within(durationMs(text), GREET_WAIT_MS_MAX),
+      "a duration up to a minute",
+      "smtp only: how long to wait before the greeting, as in 6s; who talks meanwhile is turned away",
+    ).optional(),
     friend: z.string().meta({ description: "the one friend whose listener this is, whatever arrives" }).optional(),
     default: z
       .string()
@@ -152,6 +159,14 @@ export const routeSchema = z
     xclient: z
       .boolean()
       .meta({ description: "peer on smtp: true tells the friend's server who handed the mail in (XCLIENT)" })
+      .optional(),
+    greylist: z
+      .boolean()
+      .meta({ description: "peer on smtp: true takes mail that is to be kept from strangers at their second try" })
+      .optional(),
+    "block-lists": z
+      .array(leaf(hostname, "a host name", "the domain of a DNS block list, as in zen.spamhaus.org"))
+      .meta({ description: "peer on smtp: DNS block lists whose addresses are refused, as in [zen.spamhaus.org]" })
       .optional(),
     cache: z.boolean().meta({ description: "peer on http: true keeps pages that may be shared (RFC 9111)" }).optional(),
   })

@@ -111,6 +111,17 @@ export const faults = {
     smtp: "451 4.3.0",
     tell: "We cannot tell whom we take mail for; try later",
   },
+  GREYLISTED: {
+    blame: "peer",
+    smtp: "451 4.7.1",
+    tell: "We have not met you yet: please come again in five minutes",
+  },
+  ADDRESS_LISTED: {
+    blame: "peer",
+    smtp: "550 5.7.1",
+    tell: "Your address is on a block list that this recipient uses",
+  },
+  TALKED_TOO_SOON: { blame: "peer", smtp: "421 4.7.0", tell: "You talked before you were greeted" },
   POSTMASTER_OF_WHOM: {
     blame: "peer",
     smtp: "550 5.1.1",

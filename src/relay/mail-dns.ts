@@ -3,9 +3,12 @@ import { join } from "node:path"
 import type { Clock } from "../clock/clock.ts"
 import type { RelaySettings, ResolverSettings } from "../config/config.ts"
 import { readIfThere, replaceDurably } from "../files/durable-file.ts"
+import { isListed } from "../dns/block-list.ts"
 import { nameBehind } from "../dns/reverse.ts"
 import { stubResolver, systemNameServers, type Resolver } from "../dns/resolver.ts"
 import { ValidationWatch } from "../dns/validation.ts"
+import type { Hostname } from "../names/hostname.ts"
+import type { IpAddress } from "../names/ip-address.ts"
 import type { Log } from "../log/log.ts"
 import type { IpAddress } from "../names/ip-address.ts"
 import { mxResolver, systemMxResolver, type MxResolver } from "../smtp/delivery/mx.ts"
@@ -19,6 +22,7 @@ export type MailDns = {
   readonly mx: MxResolver
   readonly nameBehind: (address: IpAddress) => Promise<VisitorName>
   readonly validation: ValidationWatch
+  readonly isListed: (address: IpAddress, list: Hostname) => Promise<boolean>
 }
 
 /** The first test of the resolver begins at once; what needs its outcome waits for it. */
@@ -41,6 +45,7 @@ export async function mailDns(
     mx: async (domain) => ((await validation.state()).kind === "on" ? validatedMx(domain) : systemMxResolver(domain)),
     nameBehind: (address) => nameBehind(address, dns),
     validation,
+    isListed: (address, list) => isListed(dns, address, list),
   }
 }
 

@@ -8,10 +8,12 @@ import { lateJournal, openDeliveredJournal, type DeliveredJournal } from "../smt
 import { dialTcp } from "../smtp/delivery/dial.ts"
 import { CutThrough } from "../smtp/cut-through/cut-through.ts"
 import { mailDelivery, wayOf, type DeliveryOptions, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
+import { Strangers } from "../smtp/intake/strangers.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
 import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import type { FriendName } from "../route/route.ts"
+import { openGreylist, type Greylist } from "../store/greylist.ts"
 import type { Spool } from "../store/spool.ts"
 import { openSpool } from "../store/sqlite-spool.ts"
 import { Accounts } from "./accounts.ts"
@@ -80,7 +82,8 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   if (predecessor) attached.expect(predecessor.boxes, boxesAreLate(predecessor, outside.clock, closing))
   const reach = reacher(attached)
   const journal = state.adopt(journalOf(relay.state, outside.log, free), (opened) => opened.close())
-  const needs = { spool, journal, tls, reach, mailAccounts, preludes, dns }
+  const greylist = closing.adopt(openGreylist(relay.state, outside.log), (opened) => opened.close())
+  const needs = { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns }
   const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
   const queue = mailQueue({ spool, delivery, ...outside })
   const control = openedOnce(free, () => openControl(relay.state, { queue, traffic }, outside.log), state)
@@ -156,6 +159,7 @@ type Pem = { readonly key: string; readonly cert: string }
 type MailNeeds = {
   readonly spool: Spool
   readonly journal: DeliveredJournal
+  readonly greylist: Greylist
   readonly tls: Pem
   readonly reach: Reach
   readonly mailAccounts: MailAccounts
@@ -166,7 +170,7 @@ type MailNeeds = {
 function mailParts(
   now: Now,
   { clock, log }: Given,
-  { spool, journal, tls, reach, mailAccounts, preludes, dns }: MailNeeds,
+  { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> & { readonly cutThrough: CutThrough } {
   const {
     relay: { name },
@@ -210,6 +214,8 @@ function mailParts(
       if (unnamed) preludes.took(listener, friend, unnamed)
     },
     cutThrough,
+    strangers: new Strangers({ clock, greylist, isListed: dns.isListed }),
+    greetWaitMs: (listener) => now.standing.listener(listener)?.greetWaitMs ?? 0,
   })
   return { delivery, mail, cutThrough }
 }

@@ -3,7 +3,7 @@
  * policy judges the same value, and CLI, lab and documentation print it. There is no second description.
  */
 import type { Endpoint } from "../names/endpoint.ts"
-import type { HostPattern } from "../names/hostname.ts"
+import type { Hostname, HostPattern } from "../names/hostname.ts"
 import type { IpAddress } from "../names/ip-address.ts"
 
 /** A friend's name in the configuration: also what limits, quotas and logs are kept by. */
@@ -54,6 +54,10 @@ export type Carry =
       readonly cutThrough: boolean
       /** The friend's server is told who handed a message in, and must take it (XCLIENT). */
       readonly xclient?: boolean
+      /** Mail that is to be kept is taken from strangers at their second try. */
+      readonly greylist: boolean
+      /** DNS block lists whose addresses are refused. */
+      readonly blockLists: readonly Hostname[]
     }
   | { readonly mode: "peer"; readonly as: "web"; readonly cache: boolean }
 

@@ -97,7 +97,15 @@ export function routeFor(to: Backend, tls: NextHopTls = "opportunistic", friend 
     listener: "smtp",
     protocol: "smtp",
     matches: [{ by: "recipient", domains: [{ name: checked(`${friend}.example`), wildcard: false }] }],
-    carry: { mode: "peer", as: "mail", recipients: { kind: "any" }, tls, cutThrough: false },
+    carry: {
+      mode: "peer",
+      as: "mail",
+      recipients: { kind: "any" },
+      tls,
+      cutThrough: false,
+      greylist: false,
+      blockLists: [],
+    },
     to,
   }
 }

@@ -23,7 +23,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
 export function mailRoute(friend: string, recipients: Recipients): Route {
   const to = { kind: "tcp", to: [{ host: "127.0.0.1" as IpAddress, port: 25 }] } as const
-  const carry = { mode: "peer", as: "mail", recipients, tls: "opportunistic", cutThrough: true } as const
+  const strangers = { greylist: false, blockLists: [] } as const
+  const carry = { mode: "peer", as: "mail", recipients, tls: "opportunistic", cutThrough: true, ...strangers } as const
   return { friend, listener: "smtp", protocol: "smtp", matches: [], carry, to }
 }
 
@@ -86,6 +87,11 @@ export class SmtpClient {
     const client = new SmtpClient(connect(port, address))
     await client.reply()
     return client
+  }
+
+  /** As `connect`, and nothing was read yet. */
+  static ungreeted(port: number): SmtpClient {
+    return new SmtpClient(connect(port, "127.0.0.1"))
   }
 
   /** As `connect`, and past EHLO. */

@@ -22,7 +22,8 @@ export const RECIPIENT: Match = { by: "recipient", domains: names }
 export const PEER_MAIL = peerMail(true)
 
 export function peerMail(cutThrough: boolean): Carry {
-  return { mode: "peer", as: "mail", recipients: { kind: "any" }, tls: "opportunistic", cutThrough }
+  const strangers = { greylist: false, blockLists: [] }
+  return { mode: "peer", as: "mail", recipients: { kind: "any" }, tls: "opportunistic", cutThrough, ...strangers }
 }
 
 export function dedicated(otherwise: Otherwise = "refuse"): Carry {

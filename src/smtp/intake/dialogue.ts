@@ -3,7 +3,7 @@
  * a friend, and nothing is answered with 250 before the friend's own server has said so, or the spool that it is durable.
  */
 import { fault, type Fault } from "../../faults/faults.ts"
-import { isHeldToTls } from "../../route/route.ts"
+import { isHeldToTls, type Route } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
 import { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
@@ -31,6 +31,7 @@ export class Dialogue {
   readonly #intake: Intake
   readonly #passage: Passage | undefined
   readonly #came: CameBy
+  readonly #asked = new Map<Route, Promise<Fault | undefined>>()
   #transaction: Transaction | undefined
 
   constructor(intake: Intake, came: CameBy) {
@@ -67,14 +68,28 @@ export class Dialogue {
     if (transaction.mail.requireTls && !isHeldToTls(route)) return refuse(fault("TLS_NOT_REQUIRED", friend))
     const full = transaction.refuses(friend, address, limits.recipientsMax)
     if (full) return refuse(full)
+    const { strangers } = this.#intake
+    const listed = admitted.always ? undefined : await this.#listed(route, client)
+    if (listed) return refuse(listed)
     const asked = { route, client, mail: transaction.mail, recipient: { address, notify, orcpt } }
     const said = (await this.#passage?.recipient(asked)) ?? AWAY
     if (said.kind === "refused" || (said.kind === "theirs" && said.reply.code >= 300)) return said
     // That our spool is full is no news to mail that does not stay in it.
     const why = said.kind === "away" ? refusals.current(friend) : undefined
     if (why) return refuse(why)
+    const triple = { client: client.address, from: transaction.mail.sender?.text ?? "", to: address }
+    const unknown = said.kind === "away" && !admitted.always ? strangers?.greylisted(route, triple) : undefined
+    if (unknown) return refuse(unknown)
     transaction.add(friend, asked.recipient)
     return said.kind === "theirs" ? said : good("2.1.5", "Recipient taken")
+  }
+
+  /** Asked once in a session: the address stays the same. */
+  #listed(route: Route, { address }: Client): Promise<Fault | undefined> {
+    const { strangers } = this.#intake
+    const asked = this.#asked.get(route) ?? strangers?.listed(route, address) ?? Promise.resolve(undefined)
+    this.#asked.set(route, asked)
+    return asked
   }
 
   /** The message that content goes to from here; of BDAT, the one that earlier chunks have begun. */

@@ -6,6 +6,7 @@ import type { FriendName, ListenerName, Route, Unnamed } from "../../route/route
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { RecipientLists } from "./recipient-lists.ts"
+import type { Strangers } from "./strangers.ts"
 import type { RecentRefusals } from "./recent-refusals.ts"
 
 export type Intake = {
@@ -14,6 +15,10 @@ export type Intake = {
   readonly spool: Spool
   readonly routeFor: (listener: ListenerName, domain: Hostname) => Route | undefined
   readonly lists: RecipientLists
+  /** `undefined`: nothing is asked of strangers. */
+  readonly strangers: Strangers | undefined
+  /** How long a listener waits before it greets. */
+  readonly greetWaitMs: (listener: ListenerName) => number
   readonly limits: IntakeLimits
   readonly offersTls: boolean
   /** Whether some mail that comes to this listener goes on over checked TLS alone, so that REQUIRETLS is worth offering. */

@@ -16,6 +16,7 @@ import type { Arrival } from "./arrival.ts"
 import { RECIPIENTS_MAX, type CameBy, type Intake, type IntakeLimits } from "./intake.ts"
 import { RecipientLists } from "./recipient-lists.ts"
 import { RecentRefusals } from "./recent-refusals.ts"
+import type { Strangers } from "./strangers.ts"
 import { MailSession } from "./session.ts"
 
 export type MailServerOptions = {
@@ -37,6 +38,10 @@ export type MailServerOptions = {
   readonly taken?: (friend: FriendName, came: CameBy) => void
   /** Passes mail on while its sender waits. Without it everything is kept. */
   readonly cutThrough?: CutThrough
+  /** What friends ask of strangers. Without it nothing is asked. */
+  readonly strangers?: Strangers
+  /** How long a listener waits before it greets; not at all unless given. Who talks meanwhile is turned away. */
+  readonly greetWaitMs?: (listener: ListenerName) => number
 }
 
 export interface MailServer {
@@ -69,7 +74,7 @@ class LibraryMailServer implements MailServer {
   #stopped: (() => void) | undefined
 
   constructor(options: MailServerOptions) {
-    const { name, tls, spool, routeFor, limits, clock, log, cutThrough } = options
+    const { name, tls, spool, routeFor, limits, clock, log, cutThrough, strangers } = options
     const { kept = () => {}, taken = () => {}, holdsTls = () => false } = options
     this.#library = new SMTPServer({
       ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
@@ -100,6 +105,8 @@ class LibraryMailServer implements MailServer {
       kept,
       taken,
       cutThrough,
+      strangers,
+      greetWaitMs: options.greetWaitMs ?? (() => 0),
     }
   }
 

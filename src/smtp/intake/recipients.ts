@@ -6,7 +6,7 @@ import type { HashedRecipients } from "../../route/hashed-recipients.ts"
 import type { Mailbox } from "./mailbox.ts"
 
 export type Admitted =
-  | { readonly kind: "admitted"; readonly route: Route; readonly address: string }
+  | { readonly kind: "admitted"; readonly route: Route; readonly address: string; readonly always: boolean }
   | { readonly kind: "refused"; readonly why: Fault }
 
 /** RFC 5321 §4.5.1 and RFC 2142 §2: whoever has a problem with a domain must be able to tell it. */
@@ -28,12 +28,12 @@ export function admitRecipient(recipient: Mailbox | "postmaster", { routeFor, li
   if (!route || !recipients)
     return no(route?.carry.mode === "dedicated" ? "UNNAMED_SENDER" : "NOT_OURS", recipient.text)
   const { localPart, text } = recipient
-  const admitted: Admitted = { kind: "admitted", route, address: text }
+  const admitted = { kind: "admitted", route, address: text, always: ALWAYS.has(localPart.toLowerCase()) } as const
   const name = localPart.toLowerCase()
   const list = recipients.kind === "hashed" ? listIn(recipients.file) : undefined
   const isListed = (one: string): boolean =>
     recipients.kind === "listed" ? recipients.localParts.has(one) : list?.has(`${one}@${recipient.domain}`) === true
-  if (ALWAYS.has(name) || isListed(name)) return admitted
+  if (admitted.always || isListed(name)) return admitted
   if (SECOND_HOP.test(localPart)) return no("ROUTED_ADDRESS", text)
   if (recipients.kind === "hashed" && !list) return no("RECIPIENTS_UNREADABLE", text)
   const anybody = recipients.kind === "any" || recipients.kind === "asked"

@@ -41,6 +41,8 @@ export class MailSession extends SMTPConnection {
   #goodbye: FaultCode | undefined
   #isAnswered = false
   #errors = 0
+  #isWaited = false
+  #forgetGreeting: () => void = () => {}
   #forgetDeadline: () => void = () => {}
   #forgetPace: () => void = () => {}
 
@@ -71,7 +73,16 @@ export class MailSession extends SMTPConnection {
   /** The library waits 100 ms before it greets, to catch clients that talk first; it refuses those also without. */
   override init(): void {
     this.#forgetDeadline = this.#intake.clock.after(SESSION_MS_MAX, () => this.end("SLOW_SENDER"))
-    this._setListeners(() => this.connectionReady())
+    const { listener, after } = this.#arrival
+    const waitMs = after === undefined ? this.#intake.greetWaitMs(listener) : 0
+    if (waitMs > 0)
+      this._setListeners(() => (this.#forgetGreeting = this.#intake.clock.after(waitMs, () => this.#greet())))
+    else this._setListeners(() => this.#greet())
+  }
+
+  #greet(): void {
+    this.#isWaited = true
+    this.connectionReady()
   }
 
   override _sendGreeting(): void {
@@ -91,6 +102,7 @@ export class MailSession extends SMTPConnection {
 
   override _onCommand(command: Buffer, done: () => void): void {
     if (this.#goodbye) return this.#refuse(fault(this.#goodbye, "the session is ended"))
+    if (!this.#isWaited) return this.#refuse(fault("TALKED_TOO_SOON", quoted(command)))
     if (this.#errors >= ERRORS_MAX) return this.#refuse(fault("TOO_MANY_ERRORS", `${this.#errors} errors`))
     if (this.#isAnswered) return this.#replay(command, done)
     if (LAST_IN_GROUP.test(command.toString()) && this.#hasUnread()) {
@@ -137,6 +149,7 @@ export class MailSession extends SMTPConnection {
   override _onClose(): void {
     this.#forgetDeadline()
     this.#forgetPace()
+    this.#forgetGreeting()
     this.#dialogue.close()
     super._onClose()
     this.#gone()

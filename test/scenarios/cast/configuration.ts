@@ -24,6 +24,8 @@ export type Carries = {
   readonly hashedRecipients?: readonly string[]
   /** Peer mail: `false` where every mail is kept before it is passed on. */
   readonly cutThrough?: false
+  /** Peer mail: strangers are asked to come again before their mail is kept. */
+  readonly greylist?: true
   /** Senders of mail that failed after it was taken are told, whoever they are. */
   readonly tellsSenders?: true
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
@@ -86,7 +88,8 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     const otherwise = service === "smtp" && carries.otherwise ? `, otherwise: ${carries.otherwise}` : ""
     const cutThrough = service === "smtp" && carries.cutThrough === false ? ", cut-through: false" : ""
     const hashed = service === "smtp" && carries.hashedRecipients ? `, recipients-file: ${listOf(box)}` : ""
-    const more = `${hashed}${recipients}${otherwise}${tls}${cutThrough}`
+    const greylist = service === "smtp" && carries.greylist ? ", greylist: true" : ""
+    const more = `${greylist}${hashed}${recipients}${otherwise}${tls}${cutThrough}`
     return mode ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${more} }`] : []
   })
   return [
