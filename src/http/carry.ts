@@ -28,6 +28,9 @@ export type Asking = {
   readonly route: string
 }
 
+/** Emitted by a request whose content the parser refuses: what was begun with it is given up, and somebody else answers. */
+export const UNREADABLE_CONTENT = "waypost: unreadable content"
+
 /** Carries a request that was found its route. Answers for whatever fails; leaves no connection behind. */
 export function carry(asking: Asking, response: ServerResponse, expectsContinue: boolean, carrying: Carrying): void {
   const { request, agent, route } = asking
@@ -45,6 +48,10 @@ export function carry(asking: Asking, response: ServerResponse, expectsContinue:
   const upstream = agent.requestedBy(() => carrying.proxy.web(request, response, { ...TARGET, agent }, failed))
   if (!upstream) return answerFault(response, "BACKEND_FAULTY")
   upstream.path = asking.target // http-proxy drops a question mark with nothing behind it
+  request.once(UNREADABLE_CONTENT, () => {
+    failedBefore = true
+    upstream.destroy() // before the end of the content: the backend sees that it is not whole
+  })
   let theirTurn = !expectsContinue
   if (expectsContinue) passExpectation(upstream, response, () => (theirTurn = true))
   upstream.setTimeout(carrying.limits.silenceDeadlineMs, () => {

@@ -13,7 +13,7 @@ import type { Log } from "../log/log.ts"
 import { routeName, type Route } from "../route/route.ts"
 import { answerFault, answerFaultRaw, answerOptions } from "./answer.ts"
 import { BackendAgent } from "./backend-agent.ts"
-import { carry, type Asking, type Carrying } from "./carry.ts"
+import { carry, UNREADABLE_CONTENT, type Asking, type Carrying } from "./carry.ts"
 import { findRoute, type Arrived, type FindOptions, type Found } from "./find-route.ts"
 import { guardedProxy } from "./guarded-proxy.ts"
 import { asksForWebSocket, carryUpgrade } from "./upgrade.ts"
@@ -179,8 +179,9 @@ class ReverseProxy implements WebProxy {
     const visit = this.#visits.get(socket)
     const code = UNREADABLE[error.code ?? ""] ?? (error.code?.startsWith("HPE_") ? "REQUEST_MALFORMED" : undefined)
     // Not HTTP's fault (a reset, TLS), or in the middle of an answer: nothing can be said.
-    if (!visit || !code || (visit.answer && !visit.answer.closed)) return void socket.destroy()
+    if (!visit || !code || !mayBeAnswered(visit)) return void socket.destroy()
     this.#refused({ code, detail: error.message }, visit.arrived)
+    visit.answer?.req.emit(UNREADABLE_CONTENT)
     answerFaultRaw(socket, code)
   }
 
@@ -197,6 +198,15 @@ class ReverseProxy implements WebProxy {
     this.#visits.delete(end)
     if (this.#visits.size === 0) this.#stopped?.()
   }
+}
+
+/**
+ * Whether what is said now would be the answer to what could not be read: to a request that came after all others were
+ * answered, or to the content of the only one that is open. An answer to another request would pass for its own.
+ */
+function mayBeAnswered({ answer, waiting }: Visit): boolean {
+  if (!answer || answer.closed) return true
+  return waiting === 0 && !answer.headersSent && !answer.req.complete
 }
 
 const UNREADABLE: Readonly<Record<string, FaultCode>> = {

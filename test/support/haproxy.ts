@@ -1,4 +1,4 @@
-/** An HAProxy of our own in front of a relay: it passes TCP on, and says who the visitor is. */
+/** An HAProxy of our own in front of a relay, or in its place: it passes TCP on (or HTTP), and says who the visitor is. */
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { freePort, scratchFolder, startProgram } from "./program.ts"
@@ -6,7 +6,7 @@ import { freePort, scratchFolder, startProgram } from "./program.ts"
 export type Haproxy = AsyncDisposable & { readonly port: number }
 
 /** `server`: what stands behind the backend's address: `send-proxy`, `send-proxy-v2`, `source 127.0.0.66`. */
-export async function startHaproxy(backend: string, server: string): Promise<Haproxy> {
+export async function startHaproxy(backend: string, server: string, mode: "tcp" | "http" = "tcp"): Promise<Haproxy> {
   await using undo = new AsyncDisposableStack()
   const { path } = undo.use(await scratchFolder())
   const port = await freePort()
@@ -14,7 +14,7 @@ export async function startHaproxy(backend: string, server: string): Promise<Hap
   await writeFile(
     file,
     `defaults
-  mode tcp
+  mode ${mode}
   timeout client 60s
   timeout server 60s
   timeout connect 60s

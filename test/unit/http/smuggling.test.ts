@@ -2,6 +2,7 @@
 import { describe, expect, test } from "@jest/globals"
 import { createProxyServer } from "http-proxy"
 import { Agent, createServer } from "node:http"
+import { connect } from "node:net"
 import { backend, door, listen, rawBackend, say, until } from "../../support/web.ts"
 
 const HOST = "Host: dave.example\r\n"
@@ -111,14 +112,43 @@ describe("a request that can be read in two ways reaches nobody", () => {
     ["a chunk size ended by LF alone", "1\na\r\n0\r\n\r\n"],
     ["a chunk size with a prefix", "0x1\r\na\r\n0\r\n\r\n"],
     ["a chunk extension with a bare LF", "1;a\nb\r\na\r\n0\r\n\r\n"],
-  ])("%s cuts the connection to the friend's server before the end of the content", async (_, content) => {
-    await using dave = await rawBackend(() => undefined)
-    await using bob = await door({ hosts: { "dave.example": dave.port } })
-    await say(bob.port, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${content}${HIDDEN}`)
-    await until(() => dave.open() === 0)
-    expect(dave.heard()).not.toContain("hidden")
-    expect(dave.heard()).not.toMatch(/\r\n0\r\n\r\n$/)
-  })
+  ])(
+    "%s is answered 400, and the connection to the friend's server is cut before the end of the content",
+    async (_, content) => {
+      await using dave = await rawBackend(() => undefined)
+      await using bob = await door({ hosts: { "dave.example": dave.port } })
+      const heard = await say(
+        bob.port,
+        `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${content}${HIDDEN}`,
+      )
+      expect(heard).toMatch(/^HTTP\/1\.1 400 [^]*\r\nConnection: close\r\n/)
+      expect(heard.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+      await until(() => dave.open() === 0)
+      expect(dave.heard()).not.toContain("hidden")
+      expect(dave.heard()).not.toMatch(/\r\n0\r\n\r\n$/)
+    },
+  )
+})
+
+test("content that cannot be read behind an answer that has begun is cut, for a second answer would be a lie", async () => {
+  await using dave = await rawBackend((socket) => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"))
+  await using bob = await door({ hosts: { "dave.example": dave.port } })
+  const begun = `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`
+  const socket = connect(bob.port, "127.0.0.1")
+  let heard = ""
+  socket.on("data", (piece: Buffer) => (heard += piece.toString())).on("error", () => {})
+  socket.write(begun)
+  await until(() => heard.includes("ab"))
+  socket.write("nonsense\r\n")
+  await until(() => socket.destroyed)
+  expect(heard.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+})
+
+test("a request that cannot be read is not answered in the place of one that waits for its answer", async () => {
+  await using dave = await rawBackend(() => undefined)
+  await using bob = await door({ hosts: { "dave.example": dave.port } })
+  const heard = await say(bob.port, `GET / HTTP/1.1\r\n${HOST}\r\nnonsense\r\n\r\n`)
+  expect(heard).toBe("")
 })
 
 test("a coding behind more fields than Node counts still frames the content", async () => {
