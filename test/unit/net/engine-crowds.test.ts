@@ -52,8 +52,12 @@ describe.each(engineKinds)("crowds: %s", (engine) => {
     expect(served(late).length).toBeLessThan(VISITORS - HELD_MIN)
 
     for (const peer of crowd) peer.reset()
-    const again = served(await settled(await come(relay.bound, HELD_MIN)))
-    expect(again).toHaveLength(HELD_MIN)
+    const again: Peer[] = []
+    await eventually("all places are taken again", async () => {
+      // Who comes before a place is free is sent away (JavaScript) or waits; he comes again.
+      again.push(...served(await settled(await come(relay.bound, HELD_MIN - served(again).length))))
+      return served(again).length === HELD_MIN
+    })
     expect(relay.said()).toBe("")
   })
 
