@@ -51,7 +51,13 @@ test("a certificate for the same name with another key is told from the own one"
 test("whoever does not speak TLS, or is not there, shows nothing", async () => {
   const own = await shows(await keyPair("alice.example"))
   const plain = await listening(
-    createTcpServer((socket) => void socket.on("error", () => {}).end("HTTP/1.1 400\r\n\r\n")),
+    createTcpServer(
+      (socket) =>
+        void socket
+          .on("error", () => {})
+          .resume()
+          .end("HTTP/1.1 400\r\n\r\n"),
+    ),
   )
   for (const entrance of [plain, endpoint("127.0.0.1:1") as Endpoint]) {
     expect(await probeSelf({ name: alice, entrance, home: homeAt(own) }, systemClock)).toMatchObject({

@@ -67,9 +67,12 @@ friends: { alice: { routes: { own: { mode: dedicated, to: "127.0.0.1:${service.a
 `,
     )
     // As systemd does it: the descriptors from 3 on, and the number of the process that they are for.
-    const start = ["-c", 'export LISTEN_PID=$$ LISTEN_FDS=2; exec "$@"', "sh", process.execPath, MAIN]
+    // What watches the relay is given to the relay alone: a shell does not run under ThreadSanitizer.
+    const script = 'export LISTEN_PID=$$ LISTEN_FDS=2; [ -z "$PRELOAD" ] || export LD_PRELOAD="$PRELOAD"; exec "$@"'
+    const start = ["-c", script, "sh", process.execPath, MAIN]
+    const { LD_PRELOAD: preload = "", ...env } = process.env
     const child = spawn("sh", [...start, "relay", "-c", file, "--engine", engine], {
-      env: { ...process.env, NODE_OPTIONS: "" },
+      env: { ...env, NODE_OPTIONS: "", PRELOAD: preload },
       stdio: ["ignore", "pipe", "inherit", own.fd, other.fd],
     })
     const said = child.stdout ? text(child.stdout) : undefined // a pipe was asked for
