@@ -1,6 +1,7 @@
 /** The queue in words and columns, 80 characters wide where the addresses allow it. */
 import type { Instant } from "../clock/clock.ts"
 import type { QueuedMessage, QueuedRecipient } from "../relay/mail-queue.ts"
+import type { AuditEntry } from "../store/audit-trail.ts"
 import { textTable, wrapped } from "./text-table.ts"
 
 /** One line for each message, and below it why it is still here. */
@@ -34,6 +35,21 @@ export function messageText(message: QueuedMessage, now: Instant, widthChars: nu
   ]
   const each = recipients.map((one) => textTable(recipientRows(one, now), widthChars))
   return [textTable(head, widthChars), ...each].join("\n\n")
+}
+
+/** Who changed what, a line for each change of one friend's mail. */
+export function auditText(entries: readonly AuditEntry[], widthChars: number): string {
+  const rows = entries.map(({ at, who, how, friend, messages, detail = "" }) => {
+    const [first = "", ...more] = messages
+    return [
+      at,
+      who,
+      how,
+      friend,
+      `${first}${more.length > 0 ? ` and ${more.length} more` : ""} ${shown(detail)}`.trim(),
+    ]
+  })
+  return textTable([["WHEN", "WHO", "WHAT", "FRIEND", "MESSAGES"], ...rows], widthChars)
 }
 
 export function counted(count: number, what: string): string {

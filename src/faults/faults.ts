@@ -179,6 +179,11 @@ export const faults = {
   DOMAIN_UNKNOWN: { blame: "peer", smtp: "554 5.1.2", tell: "The sender's domain does not exist" },
   DOMAIN_WITHOUT_MAIL: { blame: "peer", smtp: "556 5.1.10", tell: "The domain says that it takes no mail" },
   NEXT_HOP_IS_US: { blame: "operator", smtp: "554 5.4.6", tell: "The next hop is this relay itself: a loop" },
+  REFUSED_BY_HAND: { blame: "friend", smtp: "550 5.7.1", tell: "The message was taken and then refused by hand" },
+  REDIRECT_REFUSED: {
+    blame: "operator",
+    tell: "Mail is redirected only to an address that its friend's own routes take",
+  },
   MAIL_EXPIRED: { blame: "friend", smtp: "554 5.4.7", tell: "The next host stayed away for too long" },
   // HTTP
   HOST_UNKNOWN: { blame: "peer", http: 421, tell: "Nobody here answers for that host" },

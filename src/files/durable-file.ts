@@ -47,7 +47,8 @@ async function writeBeside(file: string, text: string, mode: number): Promise<st
   return draft
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes names that were made or changed in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
   await using handle = await open(folder, "r")
   await handle.sync()
 }

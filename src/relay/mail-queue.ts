@@ -1,25 +1,27 @@
 /**
  * The mail that waits, as its operator sees and changes it while the relay runs: who it is for, why it waits, when it is
- * tried next. Content is no part of it. Every change is in the log.
+ * tried next. Content is no part of it. Every change is in the log and in the audit trail.
  */
-import type { Clock, Instant } from "../clock/clock.ts"
+import type { Instant } from "../clock/clock.ts"
 import { unreachable } from "../faults/unreachable.ts"
 import type { Log } from "../log/log.ts"
-import type { MailDelivery } from "../smtp/delivery/mail-delivery.ts"
+import type { AuditEntry, AuditTrail } from "../store/audit-trail.ts"
 import type { Attempt, KeptMessage, KeptRecipient, MessageId, Spool } from "../store/spool.ts"
+import { changeMessages, isChangedBy, type ChangeParts, type QueueChange } from "./queue-change.ts"
 
 export type MailQueue = {
   list(chosen: Chosen): Promise<readonly QueuedMessage[]>
-  /** Resolves to what was changed, durably: messages of which no recipient was in a state to be changed are not counted. */
-  change(how: QueueChange, chosen: Chosen): Promise<Changed>
+  /**
+   * Resolves to what was changed, durably: messages of which no recipient was in a state to be changed are not counted.
+   * Rejects with REDIRECT_REFUSED, and with what the system says where the audit trail cannot be written: then nothing was changed.
+   */
+  change(change: QueueChange, chosen: Chosen, who: string): Promise<Changed>
+  /** Who changed what, the newest last. */
+  audit(chosen: Chosen): Promise<readonly AuditEntry[]>
 }
 
 /** One message, one friend's messages, or all; both given: the message if it is that friend's. */
 export type Chosen = { readonly id: string | undefined; readonly friend: string | undefined }
-
-/** `flush`: try now, whatever is remembered against the next hop. `delete`: nobody is told. */
-export const QUEUE_CHANGES = ["flush", "hold", "release", "delete"] as const
-export type QueueChange = (typeof QUEUE_CHANGES)[number]
 
 export type Changed = { readonly messages: number; readonly recipients: number }
 
@@ -43,23 +45,24 @@ export type QueuedRecipient = {
   readonly nextTryAt: string | undefined
 }
 
-type Parts = { readonly spool: Spool; readonly delivery: MailDelivery; readonly clock: Clock; readonly log: Log }
+export type QueueParts = ChangeParts & { readonly trail: AuditTrail; readonly log: Log }
 
-/** What a held recipient is held for. */
-const BY_OPERATOR = "held by the operator"
-
-export function mailQueue(parts: Parts): MailQueue {
-  const { spool, log } = parts
+export function mailQueue(parts: QueueParts): MailQueue {
+  const { spool, trail, clock, log } = parts
   return {
     list: async (chosen) => (await choose(spool, chosen)).map(queued),
-    change: async (how, chosen) => {
-      const messages = await choose(spool, chosen)
-      const counts = await change(how, messages, parts)
+    audit: (chosen) => trail.read(chosen),
+    change: async (change, chosen, who) => {
+      const messages = (await choose(spool, chosen)).filter((message) => isChangedBy(change, message))
+      const about = { at: iso(clock.now()), who, how: change.how, ...detailOf(change) }
+      // Before the change: a relay that is killed between the two leaves a line too many, never one too few.
+      const writeDown = (): Promise<void> => trail.append(linesFor(messages, about))
+      const counts = await changeMessages(change, messages, parts, { who, writeDown })
       const changed = messages.map((message, at) => ({ message, recipients: counts[at] ?? 0 }))
       const done = changed.filter(({ recipients }) => recipients > 0)
       for (const { message, recipients } of done) {
         const { id, friend, from } = message
-        log.info("queue changed", { who: "operator", how, message: id, friend, from, recipients })
+        log.info("queue changed", { who, how: change.how, message: id, friend, from, recipients })
       }
       return { messages: done.length, recipients: done.reduce((sum, { recipients }) => sum + recipients, 0) }
     },
@@ -72,35 +75,18 @@ async function choose(spool: Spool, { id, friend }: Chosen): Promise<readonly Ke
   return message && (friend === undefined || message.friend === friend) ? [message] : []
 }
 
-/** Resolves to how many recipients of each message were changed. The spool goes first: what it says survives. */
-async function change(how: QueueChange, messages: readonly KeptMessage[], parts: Parts): Promise<readonly number[]> {
-  const { spool, delivery, clock } = parts
-  const each = (one: (id: MessageId) => Promise<number>) => Promise.all(messages.map(({ id }) => one(id)))
-  switch (how) {
-    case "flush":
-      return delivery.hurry(messages)
-    case "hold": {
-      const counts = await each((id) => spool.hold(id, BY_OPERATOR))
-      delivery.withdraw(idsOf(messages))
-      return counts
-    }
-    case "release": {
-      const counts = await each((id) => spool.release(id, clock.now()))
-      delivery.nudge()
-      return counts
-    }
-    case "delete": {
-      const counts = await each((id) => spool.remove(id))
-      delivery.withdraw(idsOf(messages))
-      return counts
-    }
-    default:
-      return unreachable(how)
-  }
+/** A line for each friend, so that each can be shown his own. */
+function linesFor(
+  messages: readonly KeptMessage[],
+  about: Omit<AuditEntry, "friend" | "messages">,
+): readonly AuditEntry[] {
+  const friends = Map.groupBy(messages, ({ friend }) => friend)
+  return [...friends].map(([friend, own]) => ({ ...about, friend, messages: own.map(({ id }) => id) }))
 }
 
-function idsOf(messages: readonly KeptMessage[]): ReadonlySet<MessageId> {
-  return new Set(messages.map(({ id }) => id))
+function detailOf(change: QueueChange): Pick<AuditEntry, "detail"> {
+  if (change.how === "redirect") return { detail: change.to }
+  return change.how === "refuse" && change.reason !== "" ? { detail: change.reason } : {}
 }
 
 function queued({ id, friend, from, receivedAt, sizeBytes, recipients }: KeptMessage): QueuedMessage {

@@ -12,7 +12,10 @@ import { Strangers } from "../smtp/intake/strangers.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
 import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
+import type { Hostname } from "../names/hostname.ts"
 import type { FriendName } from "../route/route.ts"
+import { RecipientLists } from "../smtp/intake/recipient-lists.ts"
+import { auditTrail } from "../store/audit-trail.ts"
 import { openGreylist, type Greylist } from "../store/greylist.ts"
 import type { Spool } from "../store/spool.ts"
 import { openSpool } from "../store/sqlite-spool.ts"
@@ -85,7 +88,13 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   const greylist = closing.adopt(openGreylist(relay.state, outside.log), (opened) => opened.close())
   const needs = { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns }
   const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
-  const queue = mailQueue({ spool, delivery, ...outside })
+  const lists = new RecipientLists(outside.clock, outside.log)
+  const redirects = {
+    mailRoute: (friend: FriendName, domain: Hostname) => now.standing.mailRoute(friend, domain),
+    listIn: (file: string) => lists.of(file),
+  }
+  const trail = auditTrail(relay.state)
+  const queue = mailQueue({ spool, delivery, trail, redirects, clock: outside.clock, log: outside.log })
   const control = openedOnce(free, () => openControl(relay.state, { queue, traffic }, outside.log), state)
   if (!free) await control
   const web = webPart(now, outside, reach)

@@ -113,6 +113,17 @@ function prepare(database: DatabaseSync) {
     release: sql(
       "UPDATE recipient SET state = 'waiting', due_at = ?2, because = NULL WHERE message = ?1 AND state = 'held'",
     ),
+    openRecipients: sql(
+      "SELECT position, address, orcpt FROM recipient WHERE message = ? AND state <> 'done' ORDER BY position",
+    ),
+    redirect: sql(
+      `UPDATE recipient SET address = ?3, orcpt = ?4, state = 'waiting', due_at = ?5, tries = 0, because = NULL,
+       last_reply = NULL WHERE message = ?1 AND position = ?2`,
+    ),
+    standIn: sql(
+      `UPDATE recipient SET state = 'done', how = 'redirected', done_at = ?3, due_at = NULL, because = NULL
+       WHERE message = ?1 AND position <> ?2 AND state <> 'done'`,
+    ),
     countUnfinished: sql("SELECT count(*) AS recipients FROM recipient WHERE message = ? AND state <> 'done'"),
     dueOf: sql("SELECT message, due_at FROM recipient WHERE friend = ? AND due_at <= ? ORDER BY due_at"),
     firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),

@@ -120,6 +120,18 @@ export class SpoolDatabase {
     return this.#change("release", id, Math.ceil(now))
   }
 
+  /** The first open recipient becomes the new one, and stands for the others. */
+  redirect(id: MessageId, to: string, now: Instant): number {
+    const { statements } = this.#open()
+    const number = this.#numberOf(id)
+    const open = number === undefined ? [] : (statements.openRecipients.all(number) as OpenRecipient[])
+    const [first] = open
+    if (number === undefined || !first) return 0
+    statements.standIn.run(number, first.position, Math.ceil(now))
+    statements.redirect.run(number, first.position, to, first.orcpt ?? orcptOf(first.address), Math.ceil(now))
+    return open.length
+  }
+
   remove(id: MessageId): number {
     const number = this.#numberOf(id)
     if (number === undefined) return 0
@@ -245,6 +257,8 @@ export class SpoolDatabase {
         return this.hold(...call.args)
       case "release":
         return this.release(...call.args)
+      case "redirect":
+        return this.redirect(...call.args)
       case "remove":
         return this.remove(...call.args)
       case "due":
@@ -342,6 +356,13 @@ export class SpoolDatabase {
     const message = row as MessageRow
     return keptMessage(message, this.#open().statements.recipients.all(message.number) as RecipientRow[])
   }
+}
+
+type OpenRecipient = { readonly position: number; readonly address: string; readonly orcpt: string | null }
+
+/** RFC 3461 §4.2; an address that is not ASCII goes without (RFC 6533 §3 has a form for it that few read). */
+function orcptOf(address: string): string | null {
+  return /^[ -~]*$/.test(address) ? `rfc822;${address}` : null
 }
 
 /** Ours: messages listed before other calls get their turn. */

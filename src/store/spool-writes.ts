@@ -10,6 +10,7 @@ export const WRITES = {
   hurry: "durable",
   hold: "durable",
   release: "durable",
+  redirect: "durable",
   remove: "durable",
 } as const
 

@@ -26,12 +26,17 @@ export interface Spool {
   record(id: MessageId, outcomes: readonly Outcome[]): Promise<void>
   /** Brings every waiting recipient of a friend forward to `now`: the friend is back. Resolves to how many. */
   wake(friend: string, now: Instant): Promise<number>
-  /** Brings one message's waiting recipients forward to `now`. This and the next three are durable when they resolve. */
+  /** Brings one message's waiting recipients forward to `now`. This and the next four are durable when they resolve. */
   hurry(id: MessageId, now: Instant): Promise<number>
   /** Sets a message's waiting recipients aside until `release`; a try that is under way and fails does not undo it. Resolves to how many. */
   hold(id: MessageId, because: string): Promise<number>
   /** Makes a message's held recipients due at `now`. Resolves to how many. */
   release(id: MessageId, now: Instant): Promise<number>
+  /**
+   * Sends a message's waiting and held recipients to one other address, due at `now`; what they were is its ORCPT unless it
+   * has one (RFC 3461 §4.2). A try that is under way is not undone. Resolves to how many they were.
+   */
+  redirect(id: MessageId, to: string, now: Instant): Promise<number>
   /** Forgets a message; nobody is told. Resolves to how many of its recipients had been waiting or held. */
   remove(id: MessageId): Promise<number>
   usage(friend: string): Promise<{ readonly messages: number; readonly bytes: number }>
@@ -96,7 +101,8 @@ export type Attempt =
   | { readonly at: "held"; readonly because: string; readonly tries: number }
   | { readonly at: "done"; readonly how: DoneHow; readonly when: Instant; readonly lastReply: string | undefined }
 
-export type DoneHow = "delivered" | "refused" | "expired" | "deleted"
+/** `redirected`: another recipient of the message stands for it. */
+export type DoneHow = "delivered" | "refused" | "expired" | "deleted" | "redirected"
 
 /** What an attempt came to for one recipient. */
 export type Outcome = { readonly recipient: string; readonly attempt: Attempt }

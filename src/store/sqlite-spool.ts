@@ -127,6 +127,10 @@ class SqliteSpool implements Spool {
     return this.#thread.call("release", id, now)
   }
 
+  redirect(id: MessageId, to: string, now: Instant): Promise<number> {
+    return this.#thread.call("redirect", id, to, now)
+  }
+
   remove(id: MessageId): Promise<number> {
     return this.#thread.call("remove", id)
   }

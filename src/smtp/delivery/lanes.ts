@@ -82,11 +82,10 @@ export class Lanes {
     }
   }
 
-  /** Gives back what no lane has taken yet. */
-  withdraw(ids: ReadonlySet<MessageId>): void {
-    for (const destination of this.#destinations.values()) {
-      for (const job of destination.withdraw(ids)) void this.#run(this.#settle(job, NOBODY, UNTRIED))
-    }
+  /** Gives back what no lane has taken yet. Resolves when it is given back. */
+  async withdraw(ids: ReadonlySet<MessageId>): Promise<void> {
+    const jobs = [...this.#destinations.values()].flatMap((destination) => destination.withdraw(ids))
+    await Promise.all(jobs.map((job) => this.#run(this.#settle(job, NOBODY, UNTRIED))))
   }
 
   /** Lets running messages end, cuts them after a grace or when `cut` fires, and resolves when all is settled. */

@@ -12,7 +12,7 @@ import type { FriendName } from "../../route/route.ts"
 import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
 import type { PublishedTls } from "../trust/published-tls.ts"
 import { Alarm } from "./alarm.ts"
-import type { Answer } from "./answer.ts"
+import { failed, type Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
 import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
@@ -73,8 +73,13 @@ export interface MailDelivery {
   wake(friend: FriendName): Promise<number>
   /** The operator wants these tried now, whatever is remembered against their hosts. Resolves to how many recipients of each had been waiting. */
   hurry(messages: readonly KeptMessage[]): Promise<readonly number[]>
-  /** These were held or deleted in the spool: no new try for them begins. One that is under way goes on. */
-  withdraw(ids: ReadonlySet<MessageId>): void
+  /** These were held, redirected or deleted in the spool: no new try for what they were begins. One that is under way goes on. */
+  withdraw(ids: ReadonlySet<MessageId>): Promise<void>
+  /**
+   * Ends a message that is held, for all of its recipients who are not done, as if its next hop had refused it: its sender is told where he may
+   * be, else it stays held. Resolves to how many recipients; none while it is being sent at this very moment.
+   */
+  refuse(id: MessageId, reason: string): Promise<number>
   /** Begins nothing new. Resolves when what was running is recorded; what takes too long, or runs when `cut` fires, is cut and comes again. */
   stop(cut?: AbortSignal): Promise<void>
 }
@@ -162,8 +167,20 @@ class Scheduler implements MailDelivery {
     return hurried
   }
 
-  withdraw(ids: ReadonlySet<MessageId>): void {
-    this.#lanes.withdraw(ids)
+  withdraw(ids: ReadonlySet<MessageId>): Promise<void> {
+    return this.#lanes.withdraw(ids)
+  }
+
+  async refuse(id: MessageId, reason: string): Promise<number> {
+    await this.withdraw(new Set([id]))
+    const message = await this.#options.spool.find(id)
+    if (!message || this.#held.has(message)) return 0
+    const recipients = message.recipients.filter(({ attempt }) => attempt.at === "held")
+    const refused = failed("refused", "REFUSED_BY_HAND", reason)
+    const answers = new Map(recipients.map(({ address }) => [address, refused]))
+    await this.#ledger.record({ message, recipients }, answers, BY_HAND, this.#stopping.signal)
+    this.nudge() // the notice
+    return recipients.length
   }
 
   async stop(cut?: AbortSignal): Promise<void> {
@@ -239,6 +256,8 @@ class Scheduler implements MailDelivery {
   }
 }
 
+const BY_HAND: How = { notBefore: undefined, tried: true }
+
 function isDue({ attempt }: KeptRecipient, now: Instant): boolean {
   return attempt.at === "waiting" && attempt.until <= now
 }
@@ -261,6 +280,10 @@ class Held {
 
   get isEmpty(): boolean {
     return this.#jobs.size === 0
+  }
+
+  has({ id }: KeptMessage): boolean {
+    return this.#jobs.has(id)
   }
 
   isNew({ id }: KeptMessage): boolean {

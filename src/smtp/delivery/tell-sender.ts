@@ -126,5 +126,8 @@ function noticeStatus({ what, answer }: Notice): string {
 
 /** Only what may be told to a stranger: details are for the operator. */
 function wordsFor(answer: Answer): string {
-  return answer.kind === "accepted" ? "The next host took the message" : kindOf(answer.code).tell
+  if (answer.kind === "accepted") return "The next host took the message"
+  const { tell } = kindOf(answer.code)
+  // The one detail that was written for the sender.
+  return answer.code === "REFUSED_BY_HAND" && answer.detail !== "" ? `${tell}: ${answer.detail}` : tell
 }

@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { messageText, queueText } from "../../../src/cli/queue-text.ts"
 import { sendMail } from "../../../src/lab/demo/carol.ts"
 import type { QueuedMessage } from "../../../src/relay/mail-queue.ts"
+import type { AuditEntry } from "../../../src/store/audit-trail.ts"
 import { eventually } from "../../support/eventually.ts"
 import { freePort } from "../../support/program.ts"
 import { startWaypost, waypost } from "../../support/waypost.ts"
@@ -51,6 +52,9 @@ describe("waypost queue", () => {
 
       expect((await queue("release", "--friend", "alice")).out).toBe("released 1 message (1 recipient)\n")
       expect((await queue("flush")).out).toBe("trying 2 messages (2 recipients) now\n")
+      const elsewhere = await queue("redirect", other, "--to", "carol@sender.example")
+      expect(elsewhere).toMatchObject({ code: 1, err: expect.stringContaining("is no address of alice") })
+      expect((await queue("redirect", other, "--to", "c@alice.example")).out).toMatch(/^redirected 1 message/)
       expect((await queue("delete", other)).out).toMatch(/^deleted 1 message \(1 recipient\), nobody was told/)
       expect(await queue("show", other)).toMatchObject({ code: 1, out: expect.stringContaining("is not in the queue") })
       expect(JSON.parse((await queue("--json")).out)).toMatchObject([{ id }])
@@ -58,7 +62,18 @@ describe("waypost queue", () => {
       const audited = said().flatMap((line) =>
         line["msg"] === "queue changed" ? `${String(line["how"])} ${String(line["message"])}` : [],
       )
-      expect(audited).toEqual([`hold ${id}`, `release ${id}`, `flush ${id}`, `flush ${other}`, `delete ${other}`])
+      expect(audited).toEqual([
+        `hold ${id}`,
+        `release ${id}`,
+        `flush ${id}`,
+        `flush ${other}`,
+        `redirect ${other}`,
+        `delete ${other}`,
+      ])
+      expect((await queue("audit", other)).out).toMatch(/the operator +redirect +alice +\S+\s+c@alice.example\n/)
+      const trail = JSON.parse((await queue("audit", "--json")).out) as AuditEntry[]
+      expect(trail.map(({ how }) => how)).toEqual(["hold", "release", "flush", "redirect", "delete"])
+      expect(trail[2]?.messages.toSorted()).toEqual([id, other].toSorted())
     },
     MANY_PROCESSES_MS,
   )
@@ -72,8 +87,8 @@ describe("waypost queue", () => {
     )
   })
 
-  test.each([["delete"], ["show"]])("%s needs to be told what", async (action) => {
-    expect(await waypost("queue", action, "-c", file)).toMatchObject({ code: 2 })
+  test.each([["delete"], ["show"], ["refuse"], ["redirect", "anid"]])("%s needs to be told what", async (...action) => {
+    expect(await waypost("queue", ...action, "-c", file)).toMatchObject({ code: 2 })
   })
 })
 

@@ -2,9 +2,11 @@ import { describe, expect, test } from "@jest/globals"
 import { stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { silentLog } from "../../../src/log/log.ts"
-import { askQueue, changeQueue } from "../../../src/relay/ask-control.ts"
+import { controlOf } from "../../../src/relay/ask-control.ts"
+import { queueThrough } from "../../../src/relay/ask-queue.ts"
 import { controlPath, openControl, type Asked } from "../../../src/relay/control.ts"
-import type { Chosen, MailQueue, QueueChange } from "../../../src/relay/mail-queue.ts"
+import type { Chosen, MailQueue } from "../../../src/relay/mail-queue.ts"
+import type { QueueChange } from "../../../src/relay/queue-change.ts"
 import { keptLog } from "../../support/kept-log.ts"
 import { scratchFolder } from "../../support/program.ts"
 
@@ -13,14 +15,14 @@ const ALL: Chosen = { id: undefined, friend: undefined }
 describe("the control socket", () => {
   test("carries questions and changes as they were asked", async () => {
     await using folder = await scratchFolder()
-    const asked: [QueueChange | "list", Chosen][] = []
+    const asked: [QueueChange | "list", Chosen, string?][] = []
     await using _open = await openControl(folder.path, about(queueThatNotes(asked)), silentLog)
     const chosen = { id: "abc", friend: "zoë & co" }
-    expect(await askQueue(folder.path, ALL)).toEqual([])
-    expect(await changeQueue(folder.path, "hold", chosen)).toEqual({ messages: 1, recipients: 2 })
+    expect(await queueIn(folder.path).list(ALL)).toEqual([])
+    expect(await queueIn(folder.path).change({ how: "hold" }, chosen)).toEqual({ messages: 1, recipients: 2 })
     expect(asked).toEqual([
       ["list", ALL],
-      ["hold", chosen],
+      [{ how: "hold" }, chosen, "the operator"],
     ])
   })
 
@@ -34,14 +36,14 @@ describe("the control socket", () => {
     await using folder = await scratchFolder()
     await writeFile(controlPath(folder.path), "")
     await using open = await openControl(folder.path, about(queueThatNotes([])), silentLog)
-    expect(await askQueue(folder.path, ALL)).toEqual([])
+    expect(await queueIn(folder.path).list(ALL)).toEqual([])
     await open[Symbol.asyncDispose]()
     await expect(stat(controlPath(folder.path))).rejects.toMatchObject({ code: "ENOENT" })
   })
 
   test("that nobody listens at says that no relay is running, and what to do", async () => {
     await using folder = await scratchFolder()
-    await expect(askQueue(folder.path, ALL)).rejects.toMatchObject({
+    await expect(queueIn(folder.path).list(ALL)).rejects.toMatchObject({
       fault: { code: "RELAY_NOT_RUNNING", detail: expect.stringContaining('start it with "waypost relay -c FILE"') },
     })
   })
@@ -50,8 +52,8 @@ describe("the control socket", () => {
     await using folder = await scratchFolder()
     const broken: MailQueue = { ...queueThatNotes([]), list: () => Promise.reject(new Error("the disk is gone")) }
     await using _open = await openControl(folder.path, about(broken), silentLog)
-    await expect(askQueue(folder.path, ALL)).rejects.toThrow("the disk is gone")
-    expect(await changeQueue(folder.path, "flush", ALL)).toEqual({ messages: 1, recipients: 2 })
+    await expect(queueIn(folder.path).list(ALL)).rejects.toThrow("the disk is gone")
+    expect(await queueIn(folder.path).change({ how: "flush" }, ALL)).toEqual({ messages: 1, recipients: 2 })
   })
 
   test("that cannot be made does not keep the relay from running", async () => {
@@ -62,18 +64,23 @@ describe("the control socket", () => {
   })
 })
 
+function queueIn(folder: string) {
+  return queueThrough(controlOf(folder))
+}
+
 function about(queue: MailQueue): Asked {
   return { queue, traffic: { all: () => [] } }
 }
 
-function queueThatNotes(asked: [QueueChange | "list", Chosen][]): MailQueue {
+function queueThatNotes(asked: [QueueChange | "list", Chosen, string?][]): MailQueue {
   return {
     list: async (chosen) => {
       asked.push(["list", chosen])
       return []
     },
-    change: async (how, chosen) => {
-      asked.push([how, chosen])
+    audit: async () => [],
+    change: async (change, chosen, who) => {
+      asked.push([change, chosen, who])
       return { messages: 1, recipients: 2 }
     },
   }

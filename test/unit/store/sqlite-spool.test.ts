@@ -291,6 +291,27 @@ describe("the operator", () => {
     await kept.spool.record(id, [{ recipient: a, attempt: delivered }])
   })
 
+  test("is redirected to one address, which stands for everybody who was open", async () => {
+    await using kept = await temporarySpool()
+    const people = ["done", "held", "waits"].map((name) => recipient(`${name}@dave.example`))
+    const id = await keep(kept.spool, "x\r\n", { recipients: people })
+    await kept.spool.record(id, [{ recipient: "done@dave.example", attempt: delivered }])
+    const held: Attempt = { at: "held", because: "because", tries: 3 }
+    await kept.spool.record(id, [{ recipient: "held@dave.example", attempt: held }])
+    expect(await kept.spool.redirect(id, "dora@dave.example", 2000.5)).toBe(2)
+    const [done, first, second] = (await kept.spool.find(id))?.recipients ?? []
+    expect(done?.attempt).toEqual(delivered)
+    expect(first).toEqual({
+      address: "dora@dave.example",
+      notify: undefined,
+      orcpt: "rfc822;held@dave.example",
+      attempt: { at: "waiting", until: 2001, tries: 0, lastReply: undefined },
+    })
+    expect(second?.attempt).toMatchObject({ at: "done", how: "redirected" })
+    await kept.spool.record(id, [{ recipient: "dora@dave.example", attempt: delivered }])
+    expect(await kept.spool.find(id)).toBeUndefined()
+  })
+
   test("who names no message changes nothing", async () => {
     await using kept = await temporarySpool()
     const nobody = "nobody" as MessageId
