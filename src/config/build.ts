@@ -115,6 +115,9 @@ function builtLimits(limits: FileContent["limits"]): Limits {
     messagesPerFriendMax: limits["messages-per-friend-max"],
     deliveriesPerFriendMax: limits["deliveries-per-friend-max"],
     mailLifetimeMs: limits["mail-lifetime"],
+    connectionsPerSourcePerMinuteMax: limits["connections-per-source-per-minute-max"],
+    mailsPerSourcePerMinuteMax: limits["mails-per-source-per-minute-max"],
+    mailsPerFriendPerMinuteMax: limits["mails-per-friend-per-minute-max"],
   } satisfies { readonly [Key in keyof Limits]: number | undefined }
   const given = Object.entries(changed).filter(([, amount]) => amount !== undefined)
   return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) }

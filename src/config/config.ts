@@ -60,6 +60,9 @@ export type Limits = {
   readonly messagesPerFriendMax: number
   readonly deliveriesPerFriendMax: number
   readonly mailLifetimeMs: number
+  readonly connectionsPerSourcePerMinuteMax: number
+  readonly mailsPerSourcePerMinuteMax: number
+  readonly mailsPerFriendPerMinuteMax: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -90,6 +93,12 @@ export const DEFAULT_LIMITS: Limits = {
   deliveriesPerFriendMax: 10,
   /** Ours: a box may be away for three weeks (RFC 5321 §4.5.4.1 asks for 4 to 5 days at least). */
   mailLifetimeMs: 21 * 24 * 3_600_000,
+  /** Ours: two a second, many times what one mail host opens to a relay for a few friends. */
+  connectionsPerSourcePerMinuteMax: 120,
+  /** Ours: five a second, as a mailing list in full flow. */
+  mailsPerSourcePerMinuteMax: 300,
+  /** Ours: twenty a second, at which the queue of a friend who is away is full in an hour. */
+  mailsPerFriendPerMinuteMax: 1_200,
 }
 
 export function routesOf(config: Config): readonly Route[] {

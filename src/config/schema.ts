@@ -212,6 +212,9 @@ export const limitsSchema = z
     "spool-per-friend-max": size.optional(),
     "messages-per-friend-max": count.optional(),
     "deliveries-per-friend-max": count.optional(),
+    "connections-per-source-per-minute-max": count.optional(),
+    "mails-per-source-per-minute-max": count.optional(),
+    "mails-per-friend-per-minute-max": count.optional(),
     "mail-lifetime": leaf(
       (text) => within(durationMs(text), LIFETIME_MS_MAX),
       "a duration up to a year",

@@ -121,6 +121,21 @@ export const faults = {
     smtp: "550 5.7.1",
     tell: "Your address is on a block list that this recipient uses",
   },
+  CONNECTS_TOO_OFTEN: {
+    blame: "peer",
+    smtp: "421 4.7.0",
+    tell: "Too many connections from your address in one minute; try later",
+  },
+  MAILS_TOO_OFTEN: {
+    blame: "peer",
+    smtp: "450 4.7.1",
+    tell: "Too many messages from your address in one minute; try later",
+  },
+  FRIEND_GETS_TOO_MUCH: {
+    blame: "peer",
+    smtp: "450 4.7.1",
+    tell: "Too many messages for this recipient's domain in one minute; try later",
+  },
   TALKED_TOO_SOON: { blame: "peer", smtp: "421 4.7.0", tell: "You talked before you were greeted" },
   POSTMASTER_OF_WHOM: {
     blame: "peer",

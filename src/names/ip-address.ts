@@ -70,6 +70,11 @@ export function isGlobal(address: IpAddress): boolean {
   return ipaddr.parse(address).range() === "unicast"
 }
 
+/** This machine's own way to itself. */
+export function isLoopback(address: IpAddress): boolean {
+  return ipaddr.parse(address).range() === "loopback"
+}
+
 /** Reads `10.0.0.0/8`, or a bare address as a range of one. */
 export function cidr(text: string): Cidr | undefined {
   const [addressText = "", bitsText, ...more] = text.split("/")

@@ -80,7 +80,8 @@ export class Admission {
 /** RFC 6177 §2, RFC 4291 §2.5.4: a site has at least a /64, so within one an address says nothing about who it is. */
 const IPV6_SOURCE_BYTES = 8
 
-function sourceOf(address: IpAddress): string {
+/** Who comes, as far as an address tells. */
+export function sourceOf(address: IpAddress): string {
   if (!isIpv6(address)) return address
   return Buffer.from(ipAddressBytes(address).subarray(0, IPV6_SOURCE_BYTES)).toString("hex")
 }

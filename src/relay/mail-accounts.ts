@@ -1,5 +1,7 @@
 /** Counts what came of mail, for metrics: by friend and fault, nobody's addresses, nothing that a stranger can make up. */
+import type { FaultCode } from "../faults/faults.ts"
 import type { Answer } from "../smtp/delivery/answer.ts"
+import type { Taking } from "../smtp/intake/intake.ts"
 import type { Proof } from "../smtp/trust/demand.ts"
 
 export type MailAccount = {
@@ -8,18 +10,29 @@ export type MailAccount = {
     readonly outcome: "delivered" | "refused" | "later"
     readonly reason: string
   }
-  recipients: number
+  count: number
 }
 
 /** Over what delivered mail went: proved by what, `anybody` for TLS without proof, `none` for plain text. */
 export type TlsAccount = {
   readonly labels: { readonly friend: string; readonly tls: Exclude<Proof, undefined> | "anybody" | "none" }
-  recipients: number
+  count: number
 }
+
+/** Mails answered with 250: `passed` on while their sender waited, or `kept`. */
+export type TakenAccount = {
+  readonly labels: { readonly friend: string; readonly how: Taking }
+  count: number
+}
+
+/** What senders were refused, by fault. */
+export type RefusedAccount = { readonly labels: { readonly reason: FaultCode }; count: number }
 
 export class MailAccounts {
   readonly #accounts = new Map<string, MailAccount>()
   readonly #tls = new Map<string, TlsAccount>()
+  readonly #taken = new Map<string, TakenAccount>()
+  readonly #refused = new Map<string, RefusedAccount>()
 
   add(friend: string, answer: Answer): void {
     const accepted = answer.kind === "accepted"
@@ -28,6 +41,22 @@ export class MailAccounts {
     if (!accepted) return
     const { tls, proof } = answer.from
     count(this.#tls, { friend, tls: tls === undefined ? "none" : (proof ?? "anybody") })
+  }
+
+  taken(friend: string, how: Taking): void {
+    count(this.#taken, { friend, how })
+  }
+
+  refused(reason: FaultCode): void {
+    count(this.#refused, { reason })
+  }
+
+  allTaken(): readonly Readonly<TakenAccount>[] {
+    return [...this.#taken.values()]
+  }
+
+  allRefused(): readonly Readonly<RefusedAccount>[] {
+    return [...this.#refused.values()]
   }
 
   all(): readonly Readonly<MailAccount>[] {
@@ -39,11 +68,11 @@ export class MailAccounts {
   }
 }
 
-type Counted = { readonly labels: Readonly<Record<string, string>>; recipients: number }
+type Counted = { readonly labels: Readonly<Record<string, string>>; count: number }
 
 function count<Account extends Counted>(accounts: Map<string, Account>, labels: Account["labels"]): void {
   const key = Object.values(labels).join(" ")
-  const account = accounts.get(key) ?? ({ labels, recipients: 0 } as Account)
-  account.recipients += 1
+  const account = accounts.get(key) ?? ({ labels, count: 0 } as Account)
+  account.count += 1
   accounts.set(key, account)
 }

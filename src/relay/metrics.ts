@@ -31,17 +31,35 @@ export async function metricsOf(measured: Measured): Promise<readonly Metric[]> 
     ...daneMetrics(measured.validation),
     ...kernelMetrics(await kernel.counts()),
     ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
+    ...mailMetrics(mailAccounts),
+  ]
+}
+
+function mailMetrics(mailAccounts: MailAccounts): readonly Metric[] {
+  return [
+    {
+      name: "waypost_mails_accepted_total",
+      help: "Mails answered with 250: passed to the friend's server while their sender waited, or kept.",
+      type: "counter",
+      samples: mailAccounts.allTaken().map(({ labels, count }) => ({ labels, value: count })),
+    },
+    {
+      name: "waypost_mail_refusals_total",
+      help: "What senders were refused with 4xx or 5xx, rates among them, by fault (waypost explain REASON).",
+      type: "counter",
+      samples: mailAccounts.allRefused().map(({ labels, count }) => ({ labels, value: count })),
+    },
     {
       name: "waypost_mail_outcomes_total",
       help: "What came of recipients: delivered, refused or later, and by which fault (waypost explain REASON).",
       type: "counter",
-      samples: mailAccounts.all().map(({ labels, recipients }) => ({ labels, value: recipients })),
+      samples: mailAccounts.all().map(({ labels, count }) => ({ labels, value: count })),
     },
     {
       name: "waypost_mail_tls_total",
       help: "Recipients whose mail was delivered, by what proved the next hop: dane, mta-sts, certificate, pin; anybody: TLS, unproved; none: plain.",
       type: "counter",
-      samples: mailAccounts.allTls().map(({ labels, recipients }) => ({ labels, value: recipients })),
+      samples: mailAccounts.allTls().map(({ labels, count }) => ({ labels, value: count })),
     },
   ]
 }

@@ -14,6 +14,7 @@ import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import type { Hostname } from "../names/hostname.ts"
 import type { FriendName } from "../route/route.ts"
+import { Rates } from "../smtp/intake/rates.ts"
 import { RecipientLists } from "../smtp/intake/recipient-lists.ts"
 import { auditTrail } from "../store/audit-trail.ts"
 import { openGreylist, type Greylist } from "../store/greylist.ts"
@@ -219,7 +220,10 @@ function mailParts(
     clock,
     log,
     kept: () => delivery.nudge(),
-    taken: (friend, { listener, unnamed }) => {
+    refused: (why) => mailAccounts.refused(why),
+    rates: new Rates(() => now.standing.config.limits, clock),
+    taken: (friend, { listener, unnamed }, how) => {
+      mailAccounts.taken(friend, how)
       if (unnamed) preludes.took(listener, friend, unnamed)
     },
     cutThrough,

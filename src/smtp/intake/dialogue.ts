@@ -41,12 +41,14 @@ export class Dialogue {
   }
 
   /** `offersRequireTls`: what the last EHLO said. */
-  mail(line: string, offersRequireTls: boolean): Answer {
+  mail(line: string, { client }: Peer, offersRequireTls: boolean): Answer {
     if (this.#transaction) return refuse(fault("COMMAND_MISPLACED", "MAIL inside a transaction"))
     const mail = readMail(line, offersRequireTls)
     if (mail.kind === "refused") return mail
     const { sizeBytes = 0 } = mail.value
     if (sizeBytes > this.#intake.limits.messageBytesMax) return refuse(fault("MESSAGE_TOO_LARGE", `SIZE=${sizeBytes}`))
+    const tooOften = this.#intake.rates?.mail(client.address)
+    if (tooOften) return refuse(tooOften)
     this.#transaction = new Transaction(mail.value)
     return good("2.1.0", "Sender taken")
   }
@@ -71,6 +73,9 @@ export class Dialogue {
     const { strangers } = this.#intake
     const listed = admitted.always ? undefined : await this.#listed(route, client)
     if (listed) return refuse(listed)
+    // Before the friend's server hears of it: what it has taken must not be refused here.
+    const tooMuch = transaction.friend ? undefined : this.#intake.rates?.mailFor(friend, client.address)
+    if (tooMuch) return refuse(tooMuch)
     const asked = { route, client, mail: transaction.mail, recipient: { address, notify, orcpt } }
     const said = (await this.#passage?.recipient(asked)) ?? AWAY
     if (said.kind === "refused" || (said.kind === "theirs" && said.reply.code >= 300)) return said
@@ -120,7 +125,7 @@ export class Dialogue {
     this.#passage?.reset()
     const { log, kept, taken } = this.#intake
     if (finished.kind === "theirs") {
-      if (finished.reply.code < 300) taken(friend, this.#came)
+      if (finished.reply.code < 300) taken(friend, this.#came, "passed")
       return finished
     }
     if (finished.kind === "refused") {
@@ -128,7 +133,7 @@ export class Dialogue {
       return finished
     }
     log.info("mail-kept", { id, friend, bytes: message.bytes, recipients: recipients.length, client: client.address })
-    taken(friend, this.#came)
+    taken(friend, this.#came, "kept")
     kept(friend, id)
     return good("2.0.0", `Kept as ${id}`)
   }

@@ -1,11 +1,13 @@
 /** What all sessions of one mail server share. */
 import type { Clock } from "../../clock/clock.ts"
+import type { FaultCode } from "../../faults/faults.ts"
 import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route, Unnamed } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { RecipientLists } from "./recipient-lists.ts"
+import type { Rates } from "./rates.ts"
 import type { Strangers } from "./strangers.ts"
 import type { RecentRefusals } from "./recent-refusals.ts"
 
@@ -26,13 +28,20 @@ export type Intake = {
   readonly clock: Clock
   readonly log: Log
   readonly refusals: RecentRefusals
+  /** `undefined`: as often as they like. */
+  readonly rates: Rates | undefined
   /** `undefined`: everything is kept. */
   readonly cutThrough: CutThrough | undefined
   /** Something was accepted and is durable. */
   readonly kept: (friend: FriendName, id: MessageId) => void
   /** A message was answered with 250, by us or by the friend's own server. */
-  readonly taken: (friend: FriendName, came: CameBy) => void
+  readonly taken: (friend: FriendName, came: CameBy, how: Taking) => void
+  /** A command, a message or a connection was refused, with 4xx or 5xx. */
+  readonly refused: (why: FaultCode) => void
 }
+
+/** `passed`: the friend's own server has it; `kept`: it is in our spool. */
+export type Taking = "passed" | "kept"
 
 /** `unnamed`: why its sender ended at the relay though the mail was to be carried end to end. */
 export type CameBy = { readonly listener: ListenerName; readonly unnamed?: Unnamed | undefined }

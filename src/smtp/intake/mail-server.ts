@@ -6,14 +6,15 @@ import type { Socket } from "node:net"
 import { SMTPServer } from "smtp-server"
 import type { Clock } from "../../clock/clock.ts"
 import { grace } from "../../clock/grace.ts"
-import { kindOf } from "../../faults/faults.ts"
+import { kindOf, type FaultCode } from "../../faults/faults.ts"
 import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { Arrival } from "./arrival.ts"
-import { RECIPIENTS_MAX, type CameBy, type Intake, type IntakeLimits } from "./intake.ts"
+import { RECIPIENTS_MAX, type CameBy, type Intake, type IntakeLimits, type Taking } from "./intake.ts"
+import type { Rates } from "./rates.ts"
 import { RecipientLists } from "./recipient-lists.ts"
 import { RecentRefusals } from "./recent-refusals.ts"
 import type { Strangers } from "./strangers.ts"
@@ -35,7 +36,11 @@ export type MailServerOptions = {
   /** Called for every message that is durable from here on. */
   readonly kept?: (friend: FriendName, id: MessageId) => void
   /** Called for every message that was answered with 250, by us or by the friend's own server. */
-  readonly taken?: (friend: FriendName, came: CameBy) => void
+  readonly taken?: (friend: FriendName, came: CameBy, how: Taking) => void
+  /** Called for whatever is refused. */
+  readonly refused?: (why: FaultCode) => void
+  /** How often senders may come. Without it, as often as they like. */
+  readonly rates?: Rates
   /** Passes mail on while its sender waits. Without it everything is kept. */
   readonly cutThrough?: CutThrough
   /** What friends ask of strangers. Without it nothing is asked. */
@@ -75,7 +80,7 @@ class LibraryMailServer implements MailServer {
 
   constructor(options: MailServerOptions) {
     const { name, tls, spool, routeFor, limits, clock, log, cutThrough, strangers } = options
-    const { kept = () => {}, taken = () => {}, holdsTls = () => false } = options
+    const { kept = () => {}, taken = () => {}, refused = () => {}, holdsTls = () => false, rates } = options
     this.#library = new SMTPServer({
       ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
       name,
@@ -104,6 +109,8 @@ class LibraryMailServer implements MailServer {
       refusals,
       kept,
       taken,
+      refused,
+      rates,
       cutThrough,
       strangers,
       greetWaitMs: options.greetWaitMs ?? (() => 0),
@@ -115,10 +122,13 @@ class LibraryMailServer implements MailServer {
   }
 
   accept(socket: Socket, arrival: Arrival): void {
-    if (this.#stopped) {
-      socket.on("error", () => {}) // whoever was refused may go as they like
-      socket.end(`${kindOf("STOPPING").smtp} ${kindOf("STOPPING").tell}\r\n`)
-      return
+    if (this.#stopped) return turnAway(socket, "STOPPING")
+    const tooOften = this.#intake.rates?.connection(arrival.remote.address)
+    if (tooOften) {
+      this.#intake.refused(tooOften.code)
+      this.#intake.log.info("mail-refused", { ...tooOften, listener: arrival.listener, client: arrival.remote.address })
+      if (arrival.after !== "STARTTLS") return turnAway(socket, tooOften.code)
+      arrival = { ...arrival, refusal: tooOften.code } // what it waits for is TLS
     }
     socket.allowHalfOpen = true // who has finished sending still waits for the answer (RFC 9293 §3.6.1)
     const gone = (): void => this.#left(session)
@@ -149,4 +159,9 @@ class LibraryMailServer implements MailServer {
   #resolveIfEmpty(): void {
     if (this.#sessions.size === 0) this.#stopped?.()
   }
+}
+
+function turnAway(socket: Socket, code: FaultCode): void {
+  socket.on("error", () => {}) // whoever was refused may go as they like
+  socket.end(`${kindOf(code).smtp} ${kindOf(code).tell}\r\n`)
 }

@@ -168,7 +168,7 @@ export class MailSession extends SMTPConnection {
   }
 
   override handler_MAIL(command: Buffer, done: () => void): void {
-    this.#answer(this.#dialogue.mail(command.toString(), this.#offersRequireTls()))
+    this.#answer(this.#dialogue.mail(command.toString(), this.#peer(), this.#offersRequireTls()))
     done()
   }
 
@@ -271,7 +271,8 @@ export class MailSession extends SMTPConnection {
     const { code } = reply
     if (code >= 400) {
       const { listener, remote } = this.#arrival
-      const said = { code: code < 500 ? "HOME_SAYS_LATER" : "HOME_REFUSES", detail: oneLine(reply) }
+      const said = fault(code < 500 ? "HOME_SAYS_LATER" : "HOME_REFUSES", oneLine(reply))
+      this.#intake.refused(said.code)
       this.#intake.log.info("mail-refused", { ...said, listener, client: remote.address })
     }
     this.send(code, theirText(reply), theirStatus(reply))
@@ -280,6 +281,7 @@ export class MailSession extends SMTPConnection {
   /** With 421 the connection is closed. */
   #refuse({ code, detail }: Fault): void {
     const { smtp = "451 4.3.0", tell } = kindOf(code)
+    this.#intake.refused(code)
     const [reply = "", enhanced] = smtp.split(" ")
     const { listener, remote } = this.#arrival
     this.#intake.log.info("mail-refused", { code, detail, listener, client: remote.address })
