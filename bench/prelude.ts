@@ -1,7 +1,7 @@
 /**
  * `npm run bench:prelude`: what a shared port 25 costs. Round trips to the friend's server until the first mail byte can
- * be sent, against the same server at an address of its own; processor time for a prelude; memory of one that is idle, and
- * whether all are gone at the deadline. Everything is on loopback, and bounded.
+ * be sent, counted and timed, against the same server at an address of its own; processor time for a prelude; memory of
+ * one that is idle, and whether all are gone at the deadline. Everything is on loopback, and bounded.
  *
  *   npm run bench:prelude -- [--preludes 5000] [--idle 10000] [--far 250] [--json]
  */
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util"
 import { hostname, type Hostname } from "../src/names/hostname.ts"
 import { keyPair } from "../test/support/key-pair.ts"
 import { startMailHost } from "../test/support/smtp-dialogue.ts"
+import { countTurns } from "../test/support/turns.ts"
 import { farHome, thinHome } from "./prelude/home.ts"
 import { msToFirstMailByte, prelude, silent } from "./prelude/senders.ts"
 import { FRIENDS_HOST, openSharedPort, OWN_ADDRESS } from "./prelude/shared-port.ts"
@@ -37,17 +38,25 @@ const results = {
 if (asked.json) console.log(JSON.stringify(results))
 else console.log(text(results))
 
-/** The friend's server is `farMs` there and back; so much slower that noise does not count. */
+/**
+ * The friend's server is `farMs` there and back; so much slower that noise does not count. `turns`: how often whoever is
+ * there waited for an answer of the server's; `timed`: the whole in round trips, that of connecting too.
+ */
 async function roundTrips(farMs: number) {
   const pair = await keyPair(FRIENDS_HOST)
   await using home = await startMailHost({ name: hostname(FRIENDS_HOST) as Hostname, tls: pair })
   await using far = await farHome(home.port, farMs / 2)
-  await using relay = await openSharedPort(far.port, "60s")
-  const trips = (ms: number) => Number((ms / farMs).toFixed(2))
-  const direct = trips(await msToFirstMailByte("127.0.0.1", far.port))
-  const own = trips(await msToFirstMailByte(OWN_ADDRESS, relay.ownPort))
-  const shared = trips(await msToFirstMailByte("127.0.0.1", relay.port))
-  return { direct, own, shared, added: Number((shared - direct).toFixed(2)) }
+  await using near = await countTurns(far.port)
+  await using relay = await openSharedPort(near.port, "60s")
+  const measured = async (host: string, port: number) => {
+    const ms = await msToFirstMailByte(host, port)
+    return { turns: near.turns(), timed: Number((ms / farMs).toFixed(2)) }
+  }
+  const direct = await measured("127.0.0.1", near.port)
+  const own = await measured(OWN_ADDRESS, relay.ownPort)
+  const shared = await measured("127.0.0.1", relay.port)
+  const added = { turns: shared.turns - direct.turns, timed: Number((shared.timed - direct.timed).toFixed(2)) }
+  return { direct, own, shared, added }
 }
 
 async function rate(count: number) {
@@ -101,10 +110,14 @@ async function heardToTheEnd(socket: Socket): Promise<string> {
 
 function text({ roundTrips: trips, preludes, idle: silence }: typeof results): string {
   return [
-    `round trips to the friend's server until its first reply behind TLS: ${trips.direct} direct, ${trips.own} through an own`,
-    `  address at the relay, ${trips.shared} through the shared port: ${trips.added} added`,
+    `round trips to the friend's server until its first reply behind TLS: ${trip(trips.direct)} direct, ${trip(trips.own)} through`,
+    `  an own address at the relay, ${trip(trips.shared)} through the shared port: ${trip(trips.added)} added`,
     `${preludes.count} preludes: ${preludes.perSecond} per second here, ${preludes.relayCpuMsEach} ms of the relay's processor each`,
     `${silence.aliveTogether} of ${silence.count} idle preludes at once: ${silence.bytesEach} bytes each; ${silence.gone} gone and ${silence.told} told`,
     `  why after ${silence.goneAfterS} s (deadline ${IDLE_DEADLINE_S} s)`,
   ].join("\n")
+}
+
+function trip({ turns, timed }: { readonly turns: number; readonly timed: number }): string {
+  return `${turns} counted (${timed} timed, with connecting)`
 }

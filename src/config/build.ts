@@ -71,8 +71,16 @@ function builtRoute(friend: Named<FileFriend>, listener: Named<FileListener>, ro
 
 function builtCarry(listener: FileListener, route: Placed): Carry {
   if (route.mode === "dedicated") {
-    const carry = { mode: "dedicated", proxy: route.proxy ?? "none", otherwise: route.otherwise ?? "refuse" } as const
-    return route.engine === "kernel" ? { ...carry, engine: "kernel" } : carry
+    const { proxy = "none", otherwise = "refuse" } = route
+    // Whose server hears of visitors by XCLIENT hears of them in the same way where the relay is the end.
+    const xclient = otherwise === "peer" && (route.xclient ?? proxy === "xclient")
+    return {
+      mode: "dedicated",
+      proxy,
+      otherwise,
+      ...(xclient && { xclient }),
+      ...(route.engine === "kernel" && { engine: "kernel" }),
+    }
   }
   if (listener.protocol !== "smtp") return { mode: "peer", as: "web", cache: route.cache ?? false }
   return {

@@ -95,7 +95,7 @@ const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" |
   "recipients-file": "peer smtp",
   tls: "peer smtp",
   "cut-through": "peer smtp",
-  xclient: "peer smtp",
+  xclient: "smtp",
   greylist: "peer smtp",
   "block-lists": "peer smtp",
   cache: "peer http",
@@ -105,7 +105,8 @@ function checkKeys({ listener, route, path }: Subject, source: Source): void {
   if (!route.mode || !listener.protocol) return
   const here = `${route.mode} ${listener.protocol}`
   for (const [key, place] of Object.entries(MEANT_FOR)) {
-    if (key in route && route[key as keyof FileRoute] !== undefined && here !== place && route.mode !== place) {
+    const isMeant = [here, route.mode, listener.protocol].includes(place)
+    if (key in route && route[key as keyof FileRoute] !== undefined && !isMeant) {
       source.faultAtKey([...path, key], `${key} means nothing on a ${here} route`, `only on ${place} routes`)
     }
   }
@@ -137,6 +138,10 @@ const WITHOUT_NAMES: ReadonlySet<Protocol> = new Set(["tcp", "http", "tunnel"])
 
 /** Who has an address or a port of his own is reached without the relay speaking SMTP, so nobody could say XCLIENT. */
 function checkXclient({ friendName, friend, listener, route, path }: Subject, source: Source): void {
+  if (route.mode === "dedicated" && listener.protocol === "smtp" && route.xclient && route.otherwise !== "peer") {
+    const right = "with otherwise: peer; proxy: xclient tells of what is carried"
+    source.faultAtKey([...path, "xclient"], "xclient means nothing where no mail ends at the relay", right)
+  }
   if (route.proxy !== "xclient" || !listener.protocol || !listener.bind || !listener["accept-proxy"]) return
   const bound = { bind: listener.bind, "accept-proxy": listener["accept-proxy"] }
   const own = listener.friend === friendName || (friend.addresses ?? []).some((address) => reaches(bound, address))

@@ -158,7 +158,7 @@ export const routeSchema = z
       .optional(),
     xclient: z
       .boolean()
-      .meta({ description: "peer on smtp: true tells the friend's server who handed the mail in (XCLIENT)" })
+      .meta({ description: "smtp: true tells the friend's server who handed in mail that ends at the relay (XCLIENT)" })
       .optional(),
     greylist: z
       .boolean()

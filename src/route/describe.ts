@@ -50,6 +50,7 @@ function carryText(carry: Carry): string {
   if (carry.mode === "peer" && carry.as === "mail") return tlsText(carry.tls) + (carry.xclient ? " with XCLIENT" : "")
   if (carry.mode === "peer") return carry.cache ? " with a shared cache" : ""
   if (carry.engine === "kernel") return " by the kernel"
-  if (carry.proxy === "none") return ""
-  return carry.proxy === "xclient" ? " with XCLIENT" : ` with PROXY ${carry.proxy}`
+  if (carry.proxy === "xclient") return " with XCLIENT"
+  const header = carry.proxy === "none" ? "" : ` with PROXY ${carry.proxy}`
+  return carry.xclient ? `${header} with XCLIENT where the relay is the end` : header
 }

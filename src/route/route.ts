@@ -42,6 +42,8 @@ export type Carry =
       readonly mode: "dedicated"
       readonly proxy: ToldBy
       readonly otherwise: Otherwise
+      /** Of mail that ends at the relay by `otherwise`: as in peer mode, the friend's server is told who handed it in. */
+      readonly xclient?: boolean
       /** Who arrives at the friend's own address is led by the kernel's nftables; without it this program carries all. */
       readonly engine?: "kernel"
     }

@@ -1,17 +1,13 @@
 /** Many friends' servers on one port, end to end: real senders and readers come through our preludes to the right one. */
-import { once } from "node:events"
-import { createServer, type AddressInfo, type Socket } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
-import { TLSSocket } from "node:tls"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
-import { hostname, type Hostname } from "../../src/names/hostname.ts"
-import { STARTTLS_PROTOCOLS } from "../../src/prelude/preludes.ts"
 import { runClient } from "../support/client.ts"
+import { startFriendsServer } from "../support/friends-server.ts"
 import { withJudges } from "../support/judge.ts"
 import { keyPair } from "../support/key-pair.ts"
 import { startPostfix, type Postfix } from "../support/postfix.ts"
 import { freePort } from "../support/program.ts"
-import { openStartTlsRelay, play, type StartTlsRelay } from "../support/starttls-relay.ts"
+import { openStartTlsRelay, type StartTlsRelay } from "../support/starttls-relay.ts"
 
 withJudges(["postfix", "swaks", "posttls-finger", "openssl"], () => {
   describe("two friends' Postfix servers behind one port", () => {
@@ -79,7 +75,7 @@ withJudges(["openssl"], () => {
     ["managesieve", "sieve", []],
     ["xmpp", "xmpp", ["-xmpphost", "mx.alice.example"]],
   ] as const)("openssl comes to a friend's server through %s", async (protocol, called, more) => {
-    await using home = await friendsServer(protocol, "mx.alice.example")
+    await using home = await startFriendsServer(protocol, "mx.alice.example", await keyPair("mx.alice.example"))
     await using relay = await openStartTlsRelay({ protocol, homes: new Map([["mx.alice.example", home.port]]) })
     const target = ["-servername", "mx.alice.example", "-connect", `127.0.0.1:${relay.port}`]
     const run = await runClient("openssl", ["s_client", "-starttls", called, ...more, ...target])
@@ -116,22 +112,4 @@ async function kept(server: Postfix | undefined, text: string): Promise<string> 
     if (mail !== undefined) return mail
     await delay(50)
   }
-}
-
-/** A server of a friend that speaks our own part of a protocol, and TLS behind it. */
-async function friendsServer(protocol: keyof typeof STARTTLS_PROTOCOLS, name: string) {
-  const { key, cert } = await keyPair(name)
-  const serve = async (socket: Socket) => {
-    const settings = { name: hostname(name) as Hostname, offers: [], withoutTls: "refuse", streamId: "1" } as const
-    await play(socket, STARTTLS_PROTOCOLS[protocol].towardsVisitor(settings).prelude)
-    new TLSSocket(socket, { isServer: true, key, cert }).on("error", () => {})
-  }
-  const server = createServer((socket) => {
-    socket.on("error", () => {})
-    serve(socket).catch(() => socket.destroy())
-  })
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo // of a TCP server that listens
-  return { port, [Symbol.asyncDispose]: async () => void server.close() }
 }

@@ -68,7 +68,7 @@ async function carry(visitor: Socket, { protocol, homes, xclient = false }: Home
 const RELAY = hostname("relay.bob.example") as Hostname // known to be one
 
 /** Does what a machine wishes until TLS is to begin; rejects with the code if it closes. */
-export async function play(socket: Socket, prelude: Prelude): Promise<void> {
+async function play(socket: Socket, prelude: Prelude): Promise<void> {
   for (let wishes = prelude.begin(); ;) {
     for (const wish of wishes) {
       if (wish.do === "say") socket.write(wish.text)

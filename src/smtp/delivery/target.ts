@@ -63,15 +63,23 @@ export function hopText(hop: Hop): string {
 
 /** A dedicated route gets here what could not be carried end to end, where its friend allows that (`otherwise: peer`). */
 export function alongRoute({ carry, to, friend }: Route, domain: Hostname, own: boolean): Target | undefined {
-  const dedicated = carry.mode === "dedicated"
-  if (dedicated ? carry.otherwise !== "peer" : carry.as !== "mail") return undefined
-  const proxy = dedicated && carry.proxy !== "none" && carry.proxy !== "xclient" ? { proxy: carry.proxy } : {}
+  const peer = carry.mode === "peer" && carry.as === "mail" ? carry : undefined
+  const dedicated = carry.mode === "dedicated" && carry.otherwise === "peer" ? carry : undefined
+  const carried = peer ?? dedicated
+  if (!carried) return undefined
+  const header = dedicated?.proxy
+  const proxy = header === "v1" || header === "v2" ? { proxy: header } : {}
   const hops: readonly Hop[] =
     to.kind === "tcp"
       ? to.to.map((endpoint) => ({ kind: "tcp", to: endpoint, ...proxy }))
       : [{ kind: "box", friend, service: to.service }]
-  const peer = !dedicated && carry.as === "mail" ? carry : undefined
   // Nobody handed in what is our own: it comes from the relay, and on a connection that was not said to be anybody's.
-  const xclient = peer?.xclient === true && !own
-  return { by: "route", friend, hops, tls: peer?.tls ?? "opportunistic", xclient, domain }
+  return {
+    by: "route",
+    friend,
+    hops,
+    tls: peer?.tls ?? "opportunistic",
+    xclient: carried.xclient === true && !own,
+    domain,
+  }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { readFileSync } from "node:fs"
 import { parse } from "yaml"
-import { DEFAULT_LIMITS, type Config } from "../../../src/config/config.ts"
+import { DEFAULT_LIMITS, routesOf, type Config } from "../../../src/config/config.ts"
 import { configFaultText, readConfig } from "../../../src/config/read-config.ts"
 import { describeRoute } from "../../../src/route/describe.ts"
 import { DESIGN_CONFIG } from "../../support/config-text.ts"
@@ -116,9 +116,27 @@ friends: { alice: { domains: [mx.alice.example], routes: { ${carry} } } }
   })
 
   test.each([
+    ["proxy: xclient", " with XCLIENT", true],
+    ["proxy: xclient, xclient: false", " with XCLIENT", false],
+    ["proxy: v2", " with PROXY v2", false],
+    ["proxy: v2, xclient: true", " with PROXY v2 with XCLIENT where the relay is the end", true],
+    ["xclient: true", " with XCLIENT where the relay is the end", true],
+  ])(
+    "with otherwise: peer, %s says who the friend's server is told handed in what ends here",
+    (told, text, xclient) => {
+      const [route] = routesOf(configOf(VILLAGE(`smtp: { mode: dedicated, to: "h:25", otherwise: peer, ${told} }`)))
+      expect(route?.carry).toMatchObject({ mode: "dedicated", otherwise: "peer" })
+      expect(route && "xclient" in route.carry).toBe(xclient)
+      expect(route && describeRoute(route)).toMatch(new RegExp(`→ h:25${text}$`))
+    },
+  )
+
+  test.each([
     ['imap: { mode: peer, to: "h:143" }', "peer is not possible on protocol imap; dedicated: people log in there"],
     ['imap: { mode: dedicated, to: "h:143", otherwise: refuse }', "otherwise means nothing on a dedicated imap route"],
     ['imap: { mode: dedicated, to: "h:143", proxy: xclient }', "xclient is not possible on imap; v1 or v2"],
+    ['imap: { mode: dedicated, to: "h:143", xclient: true }', "xclient means nothing on a dedicated imap route"],
+    ['smtp: { mode: dedicated, to: "h:25", xclient: true }', "xclient means nothing where no mail ends at the relay"],
   ])("%s is a fault", (carry, told) => {
     expect(faultsOf(VILLAGE(carry))).toEqual([expect.stringContaining(told)])
   })

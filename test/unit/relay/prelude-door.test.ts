@@ -1,97 +1,25 @@
 /** Two friends' mail servers behind one port: real sockets, real TLS, and the relay that only hears EHLO. */
-import { afterEach, describe, expect, test } from "@jest/globals"
 import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Socket } from "node:net"
-import { createSecureContext, connect as connectTls } from "node:tls"
 import { text } from "node:stream/consumers"
-import { systemClock } from "../../../src/clock/clock.ts"
-import type { FaultCode } from "../../../src/faults/faults.ts"
-import { silentLog } from "../../../src/log/log.ts"
-import { hostname, type Hostname } from "../../../src/names/hostname.ts"
-import { dial } from "../../../src/net/dial.ts"
-import { PreludeAccounts } from "../../../src/relay/prelude-accounts.ts"
-import { preludeDoor } from "../../../src/relay/prelude-door.ts"
-import { meetHome, type HomeOptions } from "../../../src/relay/prelude-home.ts"
-import { turnAway } from "../../../src/relay/turned-away.ts"
-import type { Otherwise, Route, StartTls } from "../../../src/route/route.ts"
-import { address, at } from "../../support/loopback.ts"
+import { connect as connectTls } from "node:tls"
+import { afterAll, describe, expect, test } from "@jest/globals"
+import type { Route } from "../../../src/route/route.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
+import { dedicated, named, openSharedPort, type SharedPort, type SharedPortOptions } from "../../support/shared-port.ts"
 import { onlyMessage, SmtpClient, startMailHost, type MailHost } from "../../support/smtp-dialogue.ts"
+import { countTurns, type Turns } from "../../support/turns.ts"
 
-const closers: (() => PromiseLike<void> | void)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
-
-const named = (name: string) => hostname(name) as Hostname
+const closing = new AsyncDisposableStack()
+afterAll(() => closing.disposeAsync())
 
 async function home(name: string): Promise<MailHost & { readonly pair: KeyPair }> {
   const pair = await keyPair(name)
-  const host = await startMailHost({ name: named(name), tls: pair })
-  closers.push(() => host[Symbol.asyncDispose]())
-  return { ...host, pair }
+  return { ...closing.use(await startMailHost({ name: named(name), tls: pair })), pair }
 }
 
-function dedicated(friend: string, port: number, otherwise: Otherwise = "refuse"): Route {
-  return {
-    friend,
-    listener: "smtp",
-    protocol: "smtp",
-    matches: [],
-    carry: { mode: "dedicated", proxy: "none", otherwise },
-    to: { kind: "tcp", to: [{ host: address("127.0.0.1"), port }] },
-  }
-}
-
-/** Bob's port 25 with a route for each name. */
-type More = {
-  readonly protocol?: StartTls
-  readonly otherwise?: Otherwise
-  readonly offers?: readonly string[]
-  readonly nobodyHome?: FaultCode
-  readonly tooMany?: FaultCode
-  readonly deadlineMs?: number
-  readonly homeDeadlineMs?: number
-}
-
-async function sharedPort(routes: Readonly<Record<string, Route>>, more: More = {}) {
-  const pair = await keyPair("relay.bob.example")
-  const peer = await startMailHost({ tls: pair })
-  closers.push(() => peer[Symbol.asyncDispose]())
-  const accounts = new PreludeAccounts()
-  const home: HomeOptions = {
-    dial: (route) => (route.to.kind === "tcp" ? dial(route.to.to[0], 2_000) : Promise.reject(new Error("no box"))),
-    deadlineMs: () => more.homeDeadlineMs ?? 2_000,
-    heard: () => {},
-    clock: systemClock,
-  }
-  const door = preludeDoor({
-    name: named("relay.bob.example"),
-    routeFor: (_listener, name) => routes[name],
-    otherwise: () => more.otherwise ?? "refuse",
-    offers: () => more.offers ?? [],
-    nobodyHome: () => more.nobodyHome,
-    meet: (meeting) => meetHome(meeting, home),
-    becomeEnd: (socket, visitor, begun) => peer.server.accept(socket, { ...visitor, ...begun }),
-    turnAway: (socket, text) => turnAway(socket, text, createSecureContext(pair), systemClock),
-    deadlineMs: () => more.deadlineMs ?? 5_000,
-    idleDeadlineMs: () => 60_000,
-    accounts,
-    meterOf: () => undefined,
-    clock: systemClock,
-    log: silentLog,
-  })
-  const protocol = more.protocol ?? "smtp"
-  const belongsTo = () => more.tooMany
-  const visitor = { listener: protocol, protocol, route: undefined, hello: undefined, belongsTo } as const
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    door.accept(socket, { ...visitor, remote: at("192.0.2.9", 50_000), local: at("127.0.0.1", 25) }, protocol)
-  }).listen(0, "127.0.0.1")
-  await once(server, "listening")
-  closers.push(() => void server.close())
-  const counted = () =>
-    accounts.all().connections.map(({ labels, connections }) => [...Object.values(labels), connections].join(" "))
-  return { port: (server.address() as AddressInfo).port, pair, peer, counted }
+async function sharedPort(routes: Readonly<Record<string, Route>>, more: SharedPortOptions = {}): Promise<SharedPort> {
+  return closing.use(await openSharedPort(routes, more))
 }
 
 /** A sender that asks for TLS and names a host in it; `undefined`: none. Resolves past the handshake. */
@@ -203,7 +131,7 @@ describe("a friend's server that cannot be reached", () => {
   test("may accept and then say nothing: that has a deadline of its own", async () => {
     const silent = createServer().listen(0, "127.0.0.1")
     await once(silent, "listening")
-    closers.push(() => void silent.close())
+    closing.defer(() => void silent.close())
     const { port } = silent.address() as AddressInfo
     const bob = await sharedPort({ "mx.alice.example": dedicated("alice", port) }, { homeDeadlineMs: 50 })
     using carol = await sender(bob.port, "mx.alice.example")
@@ -212,11 +140,31 @@ describe("a friend's server that cannot be reached", () => {
 
   test("which does not begin TLS is no server that is away: it is told as its fault, whatever is allowed", async () => {
     const clear = await startMailHost({ name: named("mx.alice.example") })
-    closers.push(() => clear[Symbol.asyncDispose]())
+    closing.use(clear)
     const routes = { "mx.alice.example": dedicated("alice", clear.port, "peer") }
     const bob = await sharedPort(routes, { otherwise: "peer" })
     using carol = await sender(bob.port, "mx.alice.example")
     expect(await carol.reply()).toBe("421 4.7.4 The next host does not begin TLS")
+  })
+})
+
+describe("the friend's server is waited for as often as if the sender came to it directly:", () => {
+  // TLS 1.2, whose session tickets come in the server's own turn, so that every turn is an answer to what was said.
+  const tls = { servername: "mx.alice.example", maxVersion: "TLSv1.2" } as const
+  const turnsOf = async (port: number, counting: Turns): Promise<number> => {
+    using carol = await SmtpClient.greeted(port)
+    await carol.startTls(tls)
+    await carol.says("EHLO mx.sender.example")
+    return counting.turns()
+  }
+
+  test("no round trip is added", async () => {
+    const alice = await home("mx.alice.example")
+    const counting = closing.use(await countTurns(alice.port))
+    const bob = await sharedPort({ "mx.alice.example": dedicated("alice", counting.port) })
+    const direct = await turnsOf(counting.port, counting)
+    expect(direct).toBe(5) // EHLO, STARTTLS, two of the handshake, EHLO
+    expect(await turnsOf(bob.port, counting)).toBe(direct)
   })
 })
 

@@ -55,6 +55,14 @@ test("a server that takes XCLIENT is told who the sender is", () => {
   )
 })
 
+test("XCLIENT is asked for in two round trips more, and those are all that a shared port adds", () => {
+  const asks = (script: readonly string[], more: Partial<SmtpClientSettings>) =>
+    replay(client(more), "client", script.join("\n")).filter((line) => line.startsWith("C: ")).length
+  const hello = ["S: 250-mx", "S: 250-XCLIENT ADDR", "S: 250 STARTTLS"]
+  const plain = asks(["S: 220 mx", ...hello, "S: 220 go"], {})
+  expect(asks(["S: 220 mx", ...hello, "S: 220 mx", ...hello, "S: 220 go"], { xclient }) - plain).toBe(2)
+})
+
 test("a server that does not take XCLIENT is left, or the mail would seem to come from the relay", () => {
   dialogue(
     `S: 220 mx.alice.example ESMTP

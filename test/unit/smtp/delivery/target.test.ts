@@ -39,6 +39,15 @@ test("a dedicated route whose friend allows it takes what could not be carried, 
   })
 })
 
+test("who handed in what could not be carried is told by XCLIENT where the route says so; of our own notices there is nobody to tell", () => {
+  const dedicated = {
+    ...route,
+    carry: { mode: "dedicated", proxy: "v2", otherwise: "peer", xclient: true },
+  } as const
+  expect(targetOf("dave", "dave@dave.example", () => dedicated)).toMatchObject({ xclient: true })
+  expect(targetOf(OWN_MAIL, "dave@dave.example", () => dedicated)).toMatchObject({ xclient: false })
+})
+
 test("what differs in host, TLS or friend shares nothing", () => {
   const keys = [
     routeTo({ port: 1 }),
