@@ -14,7 +14,7 @@ import type { Prelude } from "../prelude/prelude.ts"
 import { STARTTLS_PROTOCOLS } from "../prelude/preludes.ts"
 import { SmtpClientPart } from "../prelude/smtp/client-part.ts"
 import type { Route, ToldBy } from "../route/route.ts"
-import type { Meeting } from "./prelude-door.ts"
+import type { Meeting } from "./prelude-options.ts"
 import { FROM_THE_RELAY, type Caller } from "./reach.ts"
 
 export type HomeOptions = {

@@ -19,7 +19,7 @@ import { routeName, type ListenerName, type Route, type StartTls, type Unnamed }
 import { alertRecord } from "../sni/alert.ts"
 import { readClientHello, type ClientHello } from "../sni/client-hello.ts"
 import type { HandedOver } from "./passthrough.ts"
-import type { Begun, Meeting, PreludeDoorOptions } from "./prelude-door.ts"
+import type { Begun, Meeting, PreludeOptions } from "./prelude-options.ts"
 
 type Came = { readonly visitor: HandedOver; readonly protocol: StartTls }
 
@@ -33,12 +33,12 @@ type State =
 export class PreludeVisit {
   readonly #socket: Socket
   readonly #came: Came
-  readonly #options: PreludeDoorOptions
+  readonly #options: PreludeOptions
   readonly #part: VisitorSide
   readonly #forgetDeadline: () => void
   #state: State = { at: "prelude" }
 
-  constructor(socket: Socket, came: Came, options: PreludeDoorOptions) {
+  constructor(socket: Socket, came: Came, options: PreludeOptions) {
     const { name, otherwise, offers, clock, deadlineMs } = options
     const { listener } = came.visitor
     this.#socket = socket
