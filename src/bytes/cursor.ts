@@ -2,6 +2,8 @@
  * A bounded reader over bytes in network order. Every read says `undefined` instead of running past the end,
  * so a lying length in a peer's message ends as a refusal and never as an exception.
  */
+import { latin1 } from "./latin1.ts"
+
 export class Cursor {
   readonly #bytes: Uint8Array
   readonly #end: number
@@ -50,11 +52,17 @@ export class Cursor {
 
   /** A block behind its own length, as TLS and PROXY write them: `lengthBytes` bytes of length, then the content. */
   block(lengthBytes: 1 | 2 | 3): Cursor | undefined {
-    const length = lengthBytes === 1 ? this.u8() : lengthBytes === 2 ? this.u16() : this.u24()
+    const length = this.#length(lengthBytes)
     if (length === undefined || length > this.leftBytes) return undefined
     const at = this.#at
     this.#at += length
     return new Cursor(this.#bytes, at, this.#at)
+  }
+
+  /** Passes over such a block: how many bytes it holds, if all are there. */
+  skipBlock(lengthBytes: 1 | 2 | 3): number | undefined {
+    const length = this.#length(lengthBytes)
+    return length !== undefined && this.skip(length) ? length : undefined
   }
 
   /** Passes over the next `count` bytes; `false` if there are not so many. */
@@ -62,6 +70,10 @@ export class Cursor {
     if (count > this.leftBytes) return false
     this.#at += count
     return true
+  }
+
+  #length(lengthBytes: 1 | 2 | 3): number | undefined {
+    return lengthBytes === 1 ? this.u8() : lengthBytes === 2 ? this.u16() : this.u24()
   }
 
   rest(): Uint8Array {
@@ -72,14 +84,4 @@ export class Cursor {
   restText(): string {
     return latin1(this.#bytes, this.#at, this.#end)
   }
-}
-
-/** Ours: below this, building the text here costs less than a call out of JavaScript. */
-const SHORT_BYTES = 32
-
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  if (to - from > SHORT_BYTES) return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1")
-  let text = ""
-  for (let at = from; at < to; at++) text += String.fromCharCode(bytes[at] ?? 0)
-  return text
 }

@@ -22,9 +22,7 @@ export interface Ticket {
 
 export class Admission {
   readonly #limits: () => AdmissionLimits
-  readonly #bySource = new Counts()
-  readonly #byFriend = new Counts()
-  #all = 0
+  readonly #inside = new Inside()
 
   /** Asked every time, so that new limits hold for the next connection; those inside stay. */
   constructor(limits: () => AdmissionLimits) {
@@ -33,7 +31,7 @@ export class Admission {
 
   /** Connections that are inside. */
   get all(): number {
-    return this.#all
+    return this.#inside.all
   }
 
   /**
@@ -41,39 +39,62 @@ export class Admission {
    * is not known whose it is.
    */
   admit(source: IpAddress | undefined, friend: string | undefined): Ticket | AdmissionFault {
-    return this.refusal(source, friend) ?? this.#enter(source && sourceOf(source), friend)
+    const refusal = this.refusal(source, friend)
+    return refusal ?? new Entry(this.#inside, this.#limits, source && sourceOf(source), friend)
   }
 
   /** Why `admit` would refuse; `undefined` if it would not. */
   refusal(source: IpAddress | undefined, friend: string | undefined): AdmissionFault | undefined {
+    const { all, bySource, byFriend } = this.#inside
     const limits = this.#limits()
-    if (this.#bySource.of(source && sourceOf(source)) >= limits.connectionsPerSourceMax) return "TOO_MANY_FROM_SOURCE"
-    if (this.#byFriend.of(friend) >= limits.connectionsPerFriendMax) return "TOO_MANY_FOR_FRIEND"
-    return this.#all >= limits.connectionsMax ? "TOO_MANY_IN_ALL" : undefined
+    if (bySource.of(source && sourceOf(source)) >= limits.connectionsPerSourceMax) return "TOO_MANY_FROM_SOURCE"
+    if (byFriend.of(friend) >= limits.connectionsPerFriendMax) return "TOO_MANY_FOR_FRIEND"
+    return all >= limits.connectionsMax ? "TOO_MANY_IN_ALL" : undefined
+  }
+}
+
+/** Everybody who was let in and has not left. */
+class Inside {
+  all = 0
+  readonly bySource = new Counts()
+  readonly byFriend = new Counts()
+}
+
+/** One of them. Every connection has one, so it is small. */
+class Entry implements Ticket {
+  readonly #inside: Inside
+  readonly #limits: () => AdmissionLimits
+  readonly #source: string | undefined
+  readonly #friend: string | undefined
+  /** Whose it turned out to be as well. */
+  #others: string[] | undefined
+  #released = false
+
+  constructor(inside: Inside, limits: () => AdmissionLimits, source: string | undefined, friend: string | undefined) {
+    this.#inside = inside
+    this.#limits = limits
+    this.#source = source
+    this.#friend = friend
+    inside.all += 1
+    inside.bySource.add(source, 1)
+    inside.byFriend.add(friend, 1)
   }
 
-  #enter(source: string | undefined, friend: string | undefined): Ticket {
-    let inside = true
-    const assigned = new Set(friend === undefined ? [] : [friend])
-    this.#all += 1
-    this.#bySource.add(source, 1)
-    this.#byFriend.add(friend, 1)
-    return {
-      assign: (other) => {
-        if (!inside || assigned.has(other)) return undefined
-        if (this.#byFriend.of(other) >= this.#limits().connectionsPerFriendMax) return "TOO_MANY_FOR_FRIEND"
-        assigned.add(other)
-        this.#byFriend.add(other, 1)
-        return undefined
-      },
-      release: () => {
-        if (!inside) return
-        inside = false
-        this.#all -= 1
-        this.#bySource.add(source, -1)
-        for (const each of assigned) this.#byFriend.add(each, -1)
-      },
-    }
+  assign(friend: string): AdmissionFault | undefined {
+    if (this.#released || friend === this.#friend || this.#others?.includes(friend)) return undefined
+    if (this.#inside.byFriend.of(friend) >= this.#limits().connectionsPerFriendMax) return "TOO_MANY_FOR_FRIEND"
+    this.#inside.byFriend.add(friend, 1)
+    this.#others = [...(this.#others ?? []), friend]
+    return undefined
+  }
+
+  release(): void {
+    if (this.#released) return
+    this.#released = true
+    this.#inside.all -= 1
+    this.#inside.bySource.add(this.#source, -1)
+    this.#inside.byFriend.add(this.#friend, -1)
+    for (const friend of this.#others ?? []) this.#inside.byFriend.add(friend, -1)
   }
 }
 

@@ -105,7 +105,8 @@ function decide(arrival: Arrival, name: ListenerName, options: PassthroughOption
   }
   const { remote, local, source } = ends.value
   const caller = { remote, local, source, listener, headerBytes: ends.consumedBytes }
-  const found = find(caller, arrival.received.subarray(ends.consumedBytes), ground, options.greeted)
+  const said = ends.consumedBytes === 0 ? arrival.received : arrival.received.subarray(ends.consumedBytes)
+  const found = find(caller, said, ground, options.greeted)
   switch (found.kind) {
     case "need-more":
       return WAIT

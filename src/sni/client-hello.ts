@@ -38,15 +38,16 @@ const SSL3 = 0x0300
 function readBody(body: Cursor): ParsedWhole<ClientHello, HelloRefusal> {
   const version = body.u16()
   const random = body.skip(RANDOM_BYTES)
-  const sessionId = body.block(1)
-  const ciphers = body.block(2)
-  const compressions = body.block(1)
-  if (version === undefined || !random || !sessionId || !ciphers || !compressions) return malformed("it ends too early")
+  const sessionIdBytes = body.skipBlock(1)
+  const cipherBytes = body.skipBlock(2)
+  const compressions = body.skipBlock(1)
+  if (!random || version === undefined || sessionIdBytes === undefined) return malformed("it ends too early")
+  if (cipherBytes === undefined || compressions === undefined) return malformed("it ends too early")
   // Newer versions are fine: who answers may still offer an older one (RFC 5246 §E.1).
   if (version < SSL3) return refuse("HELLO_VERSION", `version ${version}`)
-  if (sessionId.leftBytes > SESSION_ID_BYTES_MAX) return malformed(`a session id of ${sessionId.leftBytes} bytes`)
-  if (ciphers.leftBytes === 0 || ciphers.leftBytes % 2 !== 0) return malformed(`${ciphers.leftBytes} bytes of ciphers`)
-  if (compressions.leftBytes === 0) return malformed("no compression method")
+  if (sessionIdBytes > SESSION_ID_BYTES_MAX) return malformed(`a session id of ${sessionIdBytes} bytes`)
+  if (cipherBytes === 0 || cipherBytes % 2 !== 0) return malformed(`${cipherBytes} bytes of ciphers`)
+  if (compressions === 0) return malformed("no compression method")
   return readRest(body)
 }
 

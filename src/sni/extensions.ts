@@ -16,12 +16,13 @@ export function readExtensions(block: Cursor): ParsedWhole<Extensions, HelloRefu
   let alpn: Cursor | undefined
   while (block.leftBytes > 0) {
     const type = block.u16()
-    const content = block.block(2)
-    if (type === undefined || !content) return refuse("HELLO_MALFORMED", "an extension's length is wrong")
+    const content = type === SERVER_NAME || type === ALPN ? block.block(2) : block.skipBlock(2)
+    if (type === undefined || content === undefined) return refuse("HELLO_MALFORMED", "an extension's length is wrong")
     // RFC 8446 §4.2: "There MUST NOT be more than one extension of the same type in a given extension block."
     if (!seen.isNew(type)) return refuse("HELLO_AMBIGUOUS", `extension ${type} twice`)
+    if (typeof content === "number") continue
     if (type === SERVER_NAME) serverName = content
-    if (type === ALPN) alpn = content
+    else alpn = content
   }
   return { kind: "value", value: { serverName, alpn } }
 }

@@ -85,8 +85,8 @@ function wrongMessage(header: MessageHeader, wireBytes: number): Refused | undef
 
 function bodyOf(received: Uint8Array, endAt: number, messageBytes: number): Uint8Array {
   const inOneRecord = endAt === RECORD_HEADER_BYTES + messageBytes
-  const message = inOneRecord ? received.subarray(RECORD_HEADER_BYTES, endAt) : joined(received, endAt, messageBytes)
-  return message.subarray(MESSAGE_HEADER_BYTES)
+  if (inOneRecord) return received.subarray(RECORD_HEADER_BYTES + MESSAGE_HEADER_BYTES, endAt)
+  return joined(received, endAt, messageBytes).subarray(MESSAGE_HEADER_BYTES)
 }
 
 function joined(received: Uint8Array, endAt: number, messageBytes: number): Uint8Array {

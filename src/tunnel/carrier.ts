@@ -45,8 +45,9 @@ export function greeting({ id, key }: Ticket): Buffer {
 
 /** Whether bytes begin as a carrier's do, as far as they are there. Nothing else that we listen for begins with 0x00. */
 export function beginsAsCarrier(received: Uint8Array): boolean {
+  if (received[0] !== MAGIC[0]) return false
   const seen = Math.min(received.length, MAGIC.length)
-  return seen > 0 && MAGIC.subarray(0, seen).equals(received.subarray(0, seen))
+  return MAGIC.subarray(0, seen).equals(received.subarray(0, seen))
 }
 
 export type CarrierRefusal = "not-a-carrier" | "unknown-ticket" | "forged"

@@ -66,6 +66,16 @@ describe("a cursor", () => {
     expect([cursor.skip(2), cursor.u8(), cursor.skip(0), cursor.skip(1)]).toEqual([true, 3, true, false])
   })
 
+  test("skips a block without looking into it, and only one that is all there", () => {
+    const cursor = over(0, 2, 7, 8, 9, 0, 1)
+    expect([cursor.skipBlock(2), cursor.u8(), cursor.skipBlock(2)]).toEqual([2, 9, undefined])
+    expect([over(1).skipBlock(1), over(0).skipBlock(2), over(0, 0, 1, 7).skipBlock(3)]).toEqual([
+      undefined,
+      undefined,
+      1,
+    ])
+  })
+
   test.each([0, 31, 32, 33, 300])("reads %d bytes as Latin-1, whatever they are", (count) => {
     const bytes = Uint8Array.from({ length: count + 2 }, (_, at) => 255 - (at % 256))
     const cursor = new Cursor(bytes, 1, count + 1)
@@ -73,7 +83,7 @@ describe("a cursor", () => {
   })
 
   test("never throws and never reads outside, whatever is asked", () => {
-    const asks = fc.constantFrom("u8", "u16", "u24", "u32", "block1", "block2", "block3", "take")
+    const asks = fc.constantFrom("u8", "u16", "u24", "u32", "block1", "block2", "block3", "skipBlock", "take")
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), fc.array(asks, { maxLength: 32 }), (bytes, wishes) => {
         const cursor = new Cursor(bytes)
@@ -93,5 +103,6 @@ function ask(cursor: Cursor, wish: string): unknown {
   if (wish === "block1") return cursor.block(1)
   if (wish === "block2") return cursor.block(2)
   if (wish === "block3") return cursor.block(3)
+  if (wish === "skipBlock") return cursor.skipBlock(2)
   return cursor.take(cursor.u8())
 }
