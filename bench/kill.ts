@@ -1,22 +1,27 @@
 /**
  * Kills the relay again and again while twenty senders mail through it, and counts what was promised and did not come:
- * `npm run kill`, `npm run kill -- --kills 500 --seed 7 --json`. Exit code 1 if a single acknowledged message is lost.
+ * `npm run kill`, `npm run kill -- --home box --kills 500 --seed 7 --json`. With a box in front of the sink, one or the other is
+ * killed, by chance. Exit code 1 if a single acknowledged message is lost.
  */
-import { spawn, type ChildProcess } from "node:child_process"
-import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { accepts, freePort } from "../test/support/program.ts"
+import { boxIsUp, HOMES, joinedBox, relayFile, type Home } from "./kill/home.ts"
 import { Ledger, type Counts } from "./kill/ledger.ts"
 import { openSink } from "./kill/sink.ts"
 import { sendUntil } from "./kill/sender.ts"
+import { Victim } from "./kill/victim.ts"
 
 const { values: asked } = parseArgs({
   options: {
     kills: { type: "string", default: "50" },
+    /** `smtp`: the relay delivers to the sink itself. `box`: to a box, whose own server the sink is. */
+    home: { type: "string", default: "smtp" },
+    /** Of the kills with a box, how many meet the box and not the relay. */
+    "box-share": { type: "string", default: "0.5" },
     senders: { type: "string", default: "20" },
     /** What each sender waits between messages, in milliseconds; 0 keeps the relay as busy as it can be. */
     pause: { type: "string", default: "0" },
@@ -36,74 +41,71 @@ const READY_MS_MAX = 60_000
 /** Ours: after the last start, this long without an arrival and still something missing means that it is lost. */
 const PATIENCE_MS = 60_000
 
-type Result = Counts & { readonly kills: number; readonly seed: number; readonly seconds: number }
+type Plan = {
+  readonly home: Home
+  readonly kills: number
+  readonly boxShare: number
+  readonly senders: number
+  readonly pauseMs: number
+  readonly seed: number
+}
+type Result = Counts & Pick<Plan, "home" | "kills" | "seed"> & { readonly ofTheBox: number; readonly seconds: number }
 
-async function run(kills: number, senders: number, pauseMs: number, seed: number): Promise<Result> {
+async function run({ home, kills, boxShare, senders, pauseMs, seed }: Plan): Promise<Result> {
   const started = performance.now()
   const folder = await mkdtemp(join(tmpdir(), "waypost-kill-"))
   const ledger = new Ledger()
   const dice = seededDice(seed)
   await using sink = await openSink(ledger)
   const port = await freePort()
-  await writeFile(join(folder, "relay.yaml"), configuration(folder, port, sink.port))
+  const ports = { smtp: port, tunnel: await freePort(), sink: sink.port }
+  await writeFile(join(folder, "relay.yaml"), relayFile(folder, home, ports))
+  const relay = new Victim(["relay", "--config", join(folder, "relay.yaml")])
+  relay.start()
+  await listening(port)
+  const box = home === "box" ? await joinedBox(folder, ports) : undefined
+  let ofTheBox = 0
   const end = new AbortController()
   const sending = Promise.all(Array.from({ length: senders }, () => sendUntil(end.signal, port, ledger, pauseMs)))
+  const begin = (): number => {
+    relay.start()
+    box?.start()
+    return Date.now()
+  }
   for (let killed = 0; killed < kills; killed++) {
-    const relay = startRelay(folder)
+    const since = begin()
+    const victim = box && dice() < boxShare ? box : relay
     const early = dice() < 1 / EARLY_ONE_IN
     if (!early) await listening(port)
+    if (!early && box) await until("the box is not attached", () => boxIsUp(folder, since))
     await Promise.race([sending, delay(dice() * (early ? EARLY_MS_MAX : LIFE_MS_MAX))])
-    await kill(relay, "SIGKILL")
+    await victim.kill("SIGKILL")
+    if (victim === box) ofTheBox += 1
     tell(killed + 1, kills, ledger.counts)
   }
-  const last = startRelay(folder)
+  begin()
   await listening(port)
   await delay(LIFE_MS_MAX)
   end.abort()
   await sending
   await arrivals(ledger)
-  await kill(last, "SIGTERM")
+  await relay.kill("SIGTERM")
+  await box?.kill("SIGTERM")
   await rm(folder, { recursive: true })
-  return { ...ledger.counts, kills, seed, seconds: Math.round((performance.now() - started) / 1000) }
+  return { ...ledger.counts, home, kills, ofTheBox, seed, seconds: Math.round((performance.now() - started) / 1000) }
 }
 
-function startRelay(folder: string): ChildProcess {
-  const program = join(import.meta.dirname, "..", "src", "cli", "main.ts")
-  const args = ["--disable-warning=ExperimentalWarning", program, "relay", "--config", join(folder, "relay.yaml")]
-  const relay = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] })
-  endWithUs = relay
-  return relay
-}
-
-/** Whoever interrupts the run does not leave a relay behind. */
-let endWithUs: ChildProcess | undefined
-process.on("exit", () => endWithUs?.kill("SIGKILL"))
 process.on("SIGINT", () => process.exit(130))
 
-function configuration(folder: string, port: number, sinkPort: number): string {
-  const lines = [
-    `relay: { name: relay.bob.example, state: ${join(folder, "state")} }`,
-    `listeners: { smtp: { bind: ["127.0.0.1:${port}"], protocol: smtp } }`,
-    "friends:",
-    "  dave:",
-    "    domains: [dave.example]",
-    `    routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}", cut-through: false } }`,
-  ]
-  return lines.join("\n")
+function listening(port: number): Promise<void> {
+  return until("the relay does not listen", () => accepts(port))
 }
 
-async function listening(port: number): Promise<void> {
+async function until(otherwise: string, isSo: () => Promise<boolean>): Promise<void> {
   for (const since = performance.now(); performance.now() - since < READY_MS_MAX; await delay(20)) {
-    if (await accepts(port)) return
+    if (await isSo()) return
   }
-  throw new Error("the relay does not listen")
-}
-
-async function kill(relay: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (relay.exitCode !== null) throw new Error(`the relay ended by itself with exit code ${relay.exitCode}`)
-  const exited = once(relay, "exit")
-  relay.kill(signal)
-  await exited
+  throw new Error(otherwise)
 }
 
 /** Resolves when nothing is missing, or when nothing has come for so long that it will not. */
@@ -134,10 +136,10 @@ function tell(killed: number, kills: number, { acknowledged, lost }: Counts): vo
   process.stderr.write(process.stderr.isTTY ? `\r${line}\u001b[K` : `${line}\n`)
 }
 
-function text({ acknowledged, lost, twice, unpromised, kills, seed, seconds }: Result): string {
+function text({ acknowledged, lost, twice, unpromised, home, kills, ofTheBox, seed, seconds }: Result): string {
   const share = acknowledged > 0 ? ((100 * twice) / acknowledged).toFixed(3) : "0"
   return [
-    `${kills} kills in ${seconds} s (seed ${seed})`,
+    `${kills} kills, ${ofTheBox} of them of the box, in ${seconds} s (home ${home}, seed ${seed})`,
     `acknowledged  ${acknowledged}`,
     `lost          ${lost}`,
     `twice         ${twice} (${share} %)`,
@@ -145,7 +147,16 @@ function text({ acknowledged, lost, twice, unpromised, kills, seed, seconds }: R
   ].join("\n")
 }
 
-const result = await run(Number(asked.kills), Number(asked.senders), Number(asked.pause), Number(asked.seed))
+const home = HOMES.find((one) => one === asked.home)
+if (!home) throw new Error(`--home is one of ${HOMES.join(", ")}`)
+const result = await run({
+  home,
+  kills: Number(asked.kills),
+  boxShare: Number(asked["box-share"]),
+  senders: Number(asked.senders),
+  pauseMs: Number(asked.pause),
+  seed: Number(asked.seed),
+})
 if (process.stderr.isTTY) process.stderr.write("\n")
 console.log(asked.json ? JSON.stringify(result) : text(result))
 process.exitCode = result.lost > 0 ? 1 : 0

@@ -11,6 +11,8 @@ import { pin } from "../tunnel/pin.ts"
 import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
 import { keepLinked, type Link, type LinkState } from "./link.ts"
 import { keepProbing, probeSelf, targetsAt, type ProbeState } from "./self-probe.ts"
+import { MailHome } from "./mail-home.ts"
+import { openMailJournal } from "./mail-journal.ts"
 import { servicesOf } from "./services.ts"
 
 export type BoxOptions = {
@@ -44,11 +46,15 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const identity = await boxIdentity(config.state, options.clock)
   const engine = chooseEngine({ log: options.log })
   const serve = servicesOf(config.services, engine, options.log)
-  const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve }))
+  const { services } = config
+  const journal = await openMailJournal(config.state, options.clock, options.log)
+  const mail = new MailHome({ ...options, services, journal })
+  const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve, mail }))
   return {
     status: () => linked.map(({ status }) => status()),
     stop: () => {
       for (const { link } of linked) link.stop()
+      mail.close()
       void engine.close()
     },
   }
@@ -68,11 +74,12 @@ type LinkParts = BoxOptions & {
   readonly config: Pick<BoxConfig, "promise" | "services">
   readonly identity: { readonly key: string; readonly cert: string }
   readonly serve: ReturnType<typeof servicesOf>
+  readonly mail: MailHome
 }
 
 /** One relay: its tunnel, and what is known of it. */
 function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; readonly status: () => RelayStatus } {
-  const { config, identity, serve, clock, log, dice, claim, changed } = parts
+  const { config, identity, serve, mail, clock, log, dice, claim, changed } = parts
   let shows: RelayShows | undefined
   let probe: ProbeState | undefined
   let tries = 0
@@ -93,6 +100,7 @@ function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; reado
       claim,
       accepts,
       serve,
+      takes: mail.takesFrom(relay.key),
       carriers: relay.carriers,
       clock,
     })

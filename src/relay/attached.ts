@@ -15,6 +15,8 @@ export type Attached = {
   add(friend: FriendName, box: RelayEnd, carriers: CarrierPool): void
   /** A stream on the friend's newest tunnel; `undefined` while the box is away. */
   open(friend: FriendName, request: StreamRequest): Duplex | undefined
+  /** The newest tunnel of the friend's box; `undefined` while it is away. */
+  box(friend: FriendName): RelayEnd | undefined
   /** A ready carrier of the friend's newest tunnel that was told of the connection; `undefined`: use a stream. */
   takeCarrier(friend: FriendName, request: StreamRequest): Socket | undefined
   /** Reads a carrier's greeting; the value takes the connection in. */
@@ -58,6 +60,7 @@ export function attachedBoxes(): Attached {
     if (left.length > 0) tunnels.set(friend, left)
     else tunnels.delete(friend)
   }
+  const newest = (friend: FriendName) => (draining ? undefined : tunnels.get(friend)?.[0]?.box)
   const all = () => [...tunnels].flatMap(([friend, some]) => some.map((tunnel) => ({ friend, ...tunnel })))
   return {
     add: (friend, box, carriers) => {
@@ -71,7 +74,8 @@ export function attachedBoxes(): Attached {
       void late.then(() => friends.forEach(expectNoMore))
     },
     awaited: (friend) => expected.get(friend)?.promise,
-    open: (friend, request) => (draining ? undefined : tunnels.get(friend)?.[0]?.box.open(request)),
+    open: (friend, request) => newest(friend)?.open(request),
+    box: (friend) => newest(friend),
     takeCarrier: (friend, request) => tunnels.get(friend)?.[0]?.carriers.take(request),
     greeted: (received) => {
       let owner: CarrierPool | undefined

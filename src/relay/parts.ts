@@ -200,6 +200,7 @@ function mailParts(
     nameBehind: dns.nameBehind,
     answered: (friend, answer) => mailAccounts.add(friend, answer),
     mayTell: () => now.standing.config.relay.tellSenders === "everybody",
+    reachBox: reach.mail,
     dial: (hop, signal) =>
       hop.kind === "box" ? reach.box(hop.friend, hop.service, FROM_THE_RELAY) : dialTcp(hop, signal),
   }

@@ -5,6 +5,7 @@ import { socketAddress, type SocketAddress } from "../names/endpoint.ts"
 import { dial } from "../net/dial.ts"
 import { type FriendName, type Route } from "../route/route.ts"
 import type { ClientHello } from "../sni/client-hello.ts"
+import type { ReachBox } from "../smtp/delivery/dial.ts"
 import { serviceName } from "../tunnel/wire.ts"
 import type { Attached } from "./attached.ts"
 
@@ -23,6 +24,8 @@ export type Reach = {
   route(route: Route, deadlineMs: number, caller: Caller): Promise<Duplex>
   /** A stream to one service of a friend's box. Rejects with BOX_AWAY. */
   box(friend: FriendName, service: string, caller: Caller): Promise<Duplex>
+  /** Where mail for a friend's box is handed over as a whole. Rejects with BOX_AWAY, or BACKEND_REFUSES when the service is down. */
+  readonly mail: ReachBox
 }
 
 export function reacher(attached: Attached): Reach {
@@ -32,8 +35,16 @@ export function reacher(attached: Attached): Reach {
     if (!stream) throw new FaultError(fault("BOX_AWAY", `the box of ${friend} is not attached`))
     return withSocketManners(stream)
   }
+  const mail: ReachBox = async ({ friend, service }) => {
+    await attached.awaited(friend)
+    const [tunnel, name] = [attached.box(friend), serviceName(service)]
+    if (!tunnel) throw new FaultError(fault("BOX_AWAY", `the box of ${friend} is not attached`))
+    if (!name || !(await tunnel.takesTransfers(name))) return undefined
+    return (mail) => tunnel.handOver({ service: name, ...mail })
+  }
   return {
     box,
+    mail,
     route: (route, deadlineMs, caller) => {
       if (route.to.kind === "box") return box(route.friend, route.to.service, caller)
       const [first, ...more] = route.to.to

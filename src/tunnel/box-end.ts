@@ -12,11 +12,13 @@ import { readTicket } from "./carrier.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import { pinOf, samePin, type Pin } from "./pin.ts"
 import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
+import { answerTransfer, type Takes } from "./transfer.ts"
 import {
   CARRIERS_PATH,
   CLAIM_PATH,
   readStreamRequest,
   STATUS,
+  TRANSFER_PATH,
   TUNNEL_ALPN,
   VERDICTS_PATH,
   type StreamRequest,
@@ -37,6 +39,8 @@ export type BoxEndOptions = {
   readonly accepts: (verdicts: string) => boolean
   /** Connects to a service and splices; resolves to `false` when there is no such service. Rejects when it is down. */
   readonly serve: Serve
+  /** What is handed over as a whole; not given: nothing is. */
+  readonly takes?: Takes
   /** Whether connections that are TLS end to end may come over plain TCP beside the tunnel (carrier.ts). */
   readonly carriers: boolean
   readonly clock: Clock
@@ -95,6 +99,10 @@ function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOpti
           stream.respond({ ":status": STATUS.done }, { endStream: true })
           carriers.dial(tickets.split("\n").flatMap((text) => readTicket(text) ?? []))
         })
+      if (headers[":path"] === TRANSFER_PATH && options.takes) {
+        const { ":method": method = "", ":authority": service = "" } = headers
+        return void answerTransfer(stream, { method, service }, options.takes).catch(() => stream.destroy())
+      }
       if (headers[":path"] !== VERDICTS_PATH)
         return stream.respond({ ":status": STATUS.noSuchService }, { endStream: true })
       readBody(stream, (verdicts) => {

@@ -2,7 +2,7 @@
  * The relay's end of one tunnel, after TLS: it opens streams to services of the box, and asks the box the two questions
  * that come before them (which invitation do you claim? do you accept these verdicts?).
  */
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2"
+import { connect, type ClientHttp2Session } from "node:http2"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
@@ -11,7 +11,16 @@ import { ticketText, type Ticket } from "./carrier.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import type { Pin } from "./pin.ts"
 import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
-import { CARRIERS_PATH, CLAIM_PATH, STATUS, streamHeaders, VERDICTS_PATH, type StreamRequest } from "./wire.ts"
+import { answerOf, handOver, takesTransfers, type Answer, type HandOver } from "./transfer.ts"
+import {
+  CARRIERS_PATH,
+  CLAIM_PATH,
+  STATUS,
+  streamHeaders,
+  VERDICTS_PATH,
+  type ServiceName,
+  type StreamRequest,
+} from "./wire.ts"
 
 /** Ours: answers to our two questions are short. */
 const ANSWER_BYTES_MAX = 4_096
@@ -30,6 +39,10 @@ export type RelayEnd = {
   open(request: StreamRequest): Duplex
   /** Asks the box to dial a carrier for every ticket; `false` if it dials none. Rejects when the tunnel breaks. */
   offer(tickets: readonly Ticket[]): Promise<boolean>
+  /** Whether the box takes transfers to this service. Rejects with BACKEND_REFUSES when the service does not answer. */
+  takesTransfers(service: ServiceName): Promise<boolean>
+  /** Hands something over as a whole; resolves to what the box says became of it. Rejects when nobody knows. */
+  handOver(transfer: HandOver): Promise<string>
   /** The last round trip in milliseconds. */
   rttMs(): number | undefined
   readonly streams: number
@@ -71,6 +84,8 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
     show: async (verdicts) => (await ask(session, VERDICTS_PATH, verdicts)).status === STATUS.done,
     offer: async (tickets) =>
       (await ask(session, CARRIERS_PATH, tickets.map(ticketText).join("\n"))).status === STATUS.done,
+    takesTransfers: (service) => takesTransfers(session, service),
+    handOver: (transfer) => handOver(session, transfer),
     rttMs: () => lastRttMs,
     get streams() {
       return streams
@@ -91,26 +106,9 @@ function refusal(request: StreamRequest, status: number | undefined): FaultError
   return new FaultError(fault("BACKEND_REFUSES", detail))
 }
 
-type Answer = { readonly status: number; readonly body: string }
-
 /** One question to the box. Rejects when the tunnel breaks; the door's deadline covers a box that does not answer. */
 function ask(session: ClientHttp2Session, path: string, body: string): Promise<Answer> {
   const stream = session.request({ ":method": "POST", ":path": path, ":scheme": "https", ":authority": "box" })
   stream.end(body)
-  return new Promise((resolve, reject) => {
-    let status: number | undefined
-    let answer = ""
-    stream.once("response", (headers) => (status = headers[":status"]))
-    stream.setEncoding("utf8").on("data", (piece: string) => {
-      answer += piece
-      if (answer.length > ANSWER_BYTES_MAX) refuse(stream)
-    })
-    stream.once("end", () => status !== undefined && resolve({ status, body: answer }))
-    stream.once("error", reject)
-    stream.once("close", () => reject(new Error("the box hung up before it answered")))
-  })
-}
-
-function refuse(stream: ClientHttp2Stream): void {
-  stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  return answerOf(stream, ANSWER_BYTES_MAX)
 }

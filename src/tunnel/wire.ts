@@ -15,6 +15,8 @@ export const CLAIM_PATH = "/waypost/1/claim"
 export const VERDICTS_PATH = "/waypost/1/verdicts"
 /** Request that the relay makes while it carries: dial so many carriers (carrier.ts). */
 export const CARRIERS_PATH = "/waypost/1/carriers"
+/** And: take this over as a whole (transfer.ts). */
+export const TRANSFER_PATH = "/waypost/1/transfer"
 
 /** Ours: a service's name in box.yaml and on the wire. */
 const SERVICE = /^[a-z0-9][a-z0-9-]{0,62}$/

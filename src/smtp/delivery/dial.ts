@@ -5,10 +5,22 @@ import type { Duplex } from "node:stream"
 import type { SocketAddress } from "../../names/endpoint.ts"
 import { ipAddress } from "../../names/ip-address.ts"
 import { writeProxyHeader } from "../../net/proxy-header/write.ts"
-import { hopText, type Hop } from "./target.ts"
+import { hopText, type BoxHop, type Hop } from "./target.ts"
 
 /** Resolves when connected. Rejects with what went wrong, and at once when the signal fires. */
 export type Dial = (hop: Hop, signal: AbortSignal) => Promise<Duplex>
+
+/** Hands mail to a service of a box; `signal` takes it back. Resolves to what the box says; rejects when nobody knows what became of it. */
+export type HandMail = (mail: HandedMail) => Promise<string>
+export type HandedMail = {
+  readonly about: string
+  readonly contentBytes: number
+  readonly content: AsyncIterable<Uint8Array>
+  readonly signal: AbortSignal
+}
+
+/** Resolves to nothing where the box takes no transfers to this service; rejects when box or service are away. */
+export type ReachBox = (hop: BoxHop) => Promise<HandMail | undefined>
 
 /** Names are resolved, and their addresses tried, by the system (RFC 8305). */
 export const dialTcp: Dial = async (hop, signal) => {

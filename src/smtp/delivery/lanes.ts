@@ -8,9 +8,10 @@ import type { MessageId, Spool } from "../../store/spool.ts"
 import { failed, type Answer } from "./answer.ts"
 import { Destination, type Job } from "./destination.ts"
 import type { Answers, How } from "./ledger.ts"
-import { openTo, visitorOf, type Way } from "./open.ts"
+import { openCourier, type Courier } from "../transfer/courier.ts"
+import { visitorOf, type Way } from "./open.ts"
 import { printable } from "./reply.ts"
-import { Session, type Transaction } from "./session.ts"
+import type { Transaction } from "./session.ts"
 import type { Visitor } from "./xclient.ts"
 import { targetKey, type Target } from "./target.ts"
 
@@ -48,7 +49,7 @@ export class Lanes {
   /** Lanes by whose share they are. */
   readonly #shares = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
-  readonly #sessions = new Set<Session>()
+  readonly #couriers = new Set<Courier>()
   readonly #stopping = new AbortController()
   readonly #log: Log
   readonly #lanesPerFriendMax: number
@@ -96,7 +97,7 @@ export class Lanes {
     }
     const forget = grace(this.#way.clock, STOP_GRACE_MS, cut, () => {
       this.#cut = true
-      for (const session of this.#sessions) session.close()
+      for (const courier of this.#couriers) courier.close()
     })
     while (this.#running.size > 0) await Promise.all(this.#running)
     forget()
@@ -132,24 +133,24 @@ export class Lanes {
   }
 
   async #lane(destination: Destination): Promise<void> {
-    let session: Session | undefined
+    let courier: Courier | undefined
     let recorded: Promise<void> | undefined
     try {
-      for (let job = destination.take(); job; job = destination.take() ?? (await this.#linger(destination, session))) {
-        if (session && session.messages >= MESSAGES_PER_SESSION_MAX) session = this.#leave(session)
+      for (let job = destination.take(); job; job = destination.take() ?? (await this.#linger(destination, courier))) {
+        if (courier && courier.messages >= MESSAGES_PER_SESSION_MAX) courier = this.#leave(courier)
         const before = recorded
-        ;({ session, recorded } = await this.#attempt(job, destination, session))
+        ;({ courier, recorded } = await this.#attempt(job, destination, courier))
         await before // one message ahead of the disk, and no more
       }
-      if (session) this.#leave(session)
+      if (courier) this.#leave(courier)
     } finally {
       this.#count(destination, -1)
       this.#sweep()
     }
   }
 
-  async #linger(destination: Destination, session: Session | undefined): Promise<Job | undefined> {
-    return session && !this.#stopping.signal.aborted ? destination.wait(LINGER_MS) : undefined
+  async #linger(destination: Destination, courier: Courier | undefined): Promise<Job | undefined> {
+    return courier && !this.#stopping.signal.aborted ? destination.wait(LINGER_MS) : undefined
   }
 
   /** Forgets destinations of which nothing is worth remembering; the others may have waited for a lane to end. */
@@ -160,49 +161,49 @@ export class Lanes {
     }
   }
 
-  #leave(session: Session): undefined {
-    void this.#run(session.quit().finally(() => this.#sessions.delete(session)))
+  #leave(courier: Courier): undefined {
+    void this.#run(courier.quit().finally(() => this.#couriers.delete(courier)))
   }
 
   /** Delivers one job and begins to settle it. */
-  async #attempt(job: Job, destination: Destination, lingering: Session | undefined): Promise<Attempted> {
+  async #attempt(job: Job, destination: Destination, lingering: Courier | undefined): Promise<Attempted> {
     const { round, target } = destination
     const told = target.by === "route" && target.xclient
     const visitor = told ? await visitorOf(job.message.client, this.#way) : undefined
     if (lingering && visitor && !lingering.isFor(visitor)) lingering = this.#leave(lingering)
-    const session = lingering ?? (await this.#connect(destination))
-    if (!(session instanceof Session)) {
-      destination.failed(round, session)
-      return { session: undefined, recorded: this.#settleTried(job, everybody(job, session), destination) }
+    const courier = lingering ?? (await this.#connect(destination))
+    if ("kind" in courier) {
+      destination.failed(round, courier)
+      return { courier: undefined, recorded: this.#settleTried(job, everybody(job, courier), destination) }
     }
-    const { answers, spoke } = await this.#deliver(job, session, visitor)
-    if (!session.usable) this.#sessions.delete(session)
+    const { answers, spoke } = await this.#deliver(job, courier, visitor)
+    if (!courier.usable) this.#couriers.delete(courier)
     // A connection that waited for this message may have been closed meanwhile: that says nothing about the next hop.
-    if (lingering && !session.usable && !spoke && !this.#cut) return this.#attempt(job, destination, undefined)
-    this.#remember(destination, { round, answers, dead: !session.usable })
-    return { session: session.usable ? session : undefined, recorded: this.#settleTried(job, answers, destination) }
+    if (lingering && !courier.usable && !spoke && !this.#cut) return this.#attempt(job, destination, undefined)
+    this.#remember(destination, { round, answers, dead: !courier.usable })
+    return { courier: courier.usable ? courier : undefined, recorded: this.#settleTried(job, answers, destination) }
   }
 
-  async #connect(destination: Destination): Promise<Session | Answer> {
+  async #connect(destination: Destination): Promise<Courier | Answer> {
     const { forgiven, target } = destination
-    const opened = await openTo(target, this.#way, this.#stopping.signal)
-    if (opened instanceof Session) {
-      this.#sessions.add(opened)
+    const opened = await openCourier(target, this.#way, this.#stopping.signal)
+    if (!("kind" in opened)) {
+      this.#couriers.add(opened)
       return opened
     }
     // The friend came back while the old way was being tried.
     return destination.forgiven === forgiven ? opened : this.#connect(destination)
   }
 
-  async #deliver(job: Job, session: Session, visitor: Visitor | undefined): Promise<Transaction> {
+  async #deliver(job: Job, courier: Courier, visitor: Visitor | undefined): Promise<Transaction> {
     const { message, recipients } = job
     const content = begun(this.#spool.content(message.id))
     const headerIsAscii = async (): Promise<boolean> =>
       (await this.#spool.header(message.id, HEADER_BYTES_MAX)).every((byte) => byte < 0x80)
     try {
-      return await session.deliver({ message, recipients, content, visitor, headerIsAscii })
+      return await courier.deliver({ message, recipients, content, visitor, headerIsAscii })
     } catch (error) {
-      session.close()
+      courier.close()
       return { answers: everybody(job, failed("later", "SPOOL_FAILED", printable(String(error)))), spoke: true }
     }
   }
@@ -231,8 +232,8 @@ export class Lanes {
   }
 }
 
-/** `session`: good for another message. `recorded`: resolves when the spool knows. */
-type Attempted = { readonly session: Session | undefined; readonly recorded: Promise<void> }
+/** `courier`: good for another message. `recorded`: resolves when the spool knows. */
+type Attempted = { readonly courier: Courier | undefined; readonly recorded: Promise<void> }
 
 /** Content of which the first piece is read at once, while the next hop still thinks about the envelope. */
 function begun(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {

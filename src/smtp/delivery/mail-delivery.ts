@@ -16,7 +16,7 @@ import { failed, type Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
 import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
-import { dialTcp, type Dial } from "./dial.ts"
+import { dialTcp, type Dial, type ReachBox } from "./dial.ts"
 import { Lanes, type Settle } from "./lanes.ts"
 import { Ledger, type Answers, type How } from "./ledger.ts"
 import { systemMxResolver, type MxResolver } from "./mx.ts"
@@ -38,6 +38,8 @@ export type DeliveryOptions = {
   readonly ownAddresses?: readonly SocketAddress[]
   /** Plain TCP unless given. */
   readonly dial?: Dial
+  /** How mail is handed to boxes as a whole; without it they are spoken to in SMTP. */
+  readonly reachBox?: ReachBox
   /** The system's unless given. Asked for notices to senders only. */
   readonly resolver?: MxResolver
   /** What hosts publish about their TLS; without it nothing is looked up, and `dane-only` sends nothing. */
@@ -99,10 +101,10 @@ export function mailDelivery(options: DeliveryOptions): MailDelivery {
 
 /** How next hops are reached, for whoever passes mail on beside the queue too. */
 export function wayOf(options: Omit<DeliveryOptions, "spool" | "routeOf" | "log">): Way {
-  const { name, clock, limits, ca, published, nameBehind, dice = Math.random } = options
+  const { name, clock, limits, ca, published, nameBehind, reachBox, dice = Math.random } = options
   const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver } = options
   const { connectDeadlineMs } = limits
-  return { name, ownAddresses, dial, resolver, published, nameBehind, clock, dice, ca, connectDeadlineMs }
+  return { name, ownAddresses, dial, reachBox, resolver, published, nameBehind, clock, dice, ca, connectDeadlineMs }
 }
 
 class Scheduler implements MailDelivery {

@@ -8,7 +8,7 @@ import type { Client } from "../../store/spool.ts"
 import type { NextHopTls } from "../../route/route.ts"
 import { failed, type Answer } from "./answer.ts"
 import type { Dice } from "./back-off.ts"
-import { endsHere, type Dial } from "./dial.ts"
+import { endsHere, type Dial, type ReachBox } from "./dial.ts"
 import { mxHops, type MxRecords, type MxResolver } from "./mx.ts"
 import type { Visitor, VisitorName } from "./xclient.ts"
 import { printable } from "./reply.ts"
@@ -22,6 +22,8 @@ export type Way = {
   /** Where this relay itself listens for mail. */
   readonly ownAddresses: readonly SocketAddress[]
   readonly dial: Dial
+  /** How mail is handed to boxes as a whole; without it they are spoken to in SMTP. */
+  readonly reachBox: ReachBox | undefined
   readonly resolver: MxResolver
   readonly clock: Clock
   readonly dice: Dice
@@ -150,7 +152,13 @@ async function dialled(
   }
 }
 
-async function within<Value>(clock: Clock, delayMs: number, wanted: Promise<Value>, otherwise: Value): Promise<Value> {
+/** Resolves to `otherwise` if `wanted` takes too long. */
+export async function within<Value>(
+  clock: Clock,
+  delayMs: number,
+  wanted: Promise<Value>,
+  otherwise: Value,
+): Promise<Value> {
   let forget = (): void => {}
   const late = new Promise<Value>((resolve) => {
     forget = clock.after(delayMs, () => resolve(otherwise))

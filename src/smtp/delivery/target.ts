@@ -23,9 +23,8 @@ export type Target =
   | { readonly by: "mx"; readonly domain: Hostname }
 
 /** One place to connect to. */
-export type Hop =
-  | { readonly kind: "tcp"; readonly to: Endpoint; readonly proxy?: "v1" | "v2" }
-  | { readonly kind: "box"; readonly friend: FriendName; readonly service: string }
+export type Hop = { readonly kind: "tcp"; readonly to: Endpoint; readonly proxy?: "v1" | "v2" } | BoxHop
+export type BoxHop = { readonly kind: "box"; readonly friend: FriendName; readonly service: string }
 
 /**
  * The peer mail route for a domain: of this friend, or of any friend if none is named. `undefined`: there is none

@@ -1,0 +1,173 @@
+/** Mail that a relay hands to a box as a whole: passed on once, whatever breaks in between. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterEach, beforeEach, expect, test } from "@jest/globals"
+import { MailHome } from "../../../src/box/mail-home.ts"
+import { openMailJournal } from "../../../src/box/mail-journal.ts"
+import { systemClock } from "../../../src/clock/clock.ts"
+import { silentLog } from "../../../src/log/log.ts"
+import { letterText, type Letter } from "../../../src/smtp/transfer/letter.ts"
+import type { MessageId } from "../../../src/store/spool.ts"
+import { serviceName, type ServiceName } from "../../../src/tunnel/wire.ts"
+import { BOB } from "../../support/delivery.ts"
+import { LOOPBACK } from "../../support/loopback.ts"
+import { nextHop, type NextHop } from "../../support/next-hop.ts"
+import { freePort } from "../../support/program.ts"
+import { envelope } from "../../support/spool.ts"
+
+const SMTP = serviceName("smtp") as ServiceName
+const CONTENT = "Received: from sender\r\nSubject: noon\r\n\r\nMeet me\r\n"
+
+let folder: string
+let hop: NextHop
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "waypost-box-"))
+  hop = await nextHop()
+})
+afterEach(async () => {
+  await hop[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
+})
+
+async function box(port = hop.port) {
+  const journal = await openMailJournal(folder, systemClock, silentLog)
+  const services = new Map([["smtp", { to: { host: LOOPBACK.address, port }, proxy: "none", probe: true } as const]])
+  return new MailHome({ services, journal, clock: systemClock, log: silentLog })
+}
+
+function letter(to: readonly string[] = ["dave@dave.example"], different: Partial<Letter["message"]> = {}): Letter {
+  const about = envelope(different)
+  const attempt = { at: "waiting", until: 0, tries: 0, lastReply: undefined } as const
+  const recipients = to.map((address) => ({ address, notify: undefined, orcpt: undefined, attempt }))
+  const message = { ...about, id: "abcdefghijklmnop" as MessageId, sizeBytes: CONTENT.length, recipients, ...different }
+  return { by: BOB, message, visitorName: undefined, pinned: undefined }
+}
+
+async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text)
+}
+
+async function hand(to: MailHome, given: Letter = letter(), content = pieces(CONTENT), relay = "bob") {
+  const said = await to.takesFrom(relay).take({ service: SMTP, about: letterText(given), contentBytes: 0, content })
+  const { answers } = JSON.parse(said ?? '{"answers":[]}') as { answers: { kind: string; reply?: string }[] }
+  return answers.map(({ kind, reply = "" }) => `${kind} ${reply}`.trim())
+}
+
+test("mail is passed on as it came, and answered with the server's own words", async () => {
+  const home = await box()
+  expect(await hand(home)).toEqual(["accepted 250 2.0.0 Ok: queued"])
+  expect(hop.messages).toMatchObject([{ from: "carol@sender.example", to: ["dave@dave.example"] }])
+  expect(hop.messages[0]?.content.toString()).toBe(CONTENT)
+  expect(hop.sessions[0]?.commands[0]).toBe(`EHLO ${BOB}`)
+  home.close()
+})
+
+test("the same mail again is answered, and not passed on; also after the box was killed", async () => {
+  const home = await box()
+  await hand(home)
+  expect(await hand(home)).toEqual(["accepted 250 2.0.0 Ok: queued"])
+  const next = await box()
+  expect(await hand(next)).toEqual(["accepted 250 2.0.0 Ok: queued"])
+  expect(hop.messages).toHaveLength(1)
+  home.close()
+  next.close()
+})
+
+test("two hands at the same time pass one mail on once", async () => {
+  const home = await box()
+  const both = await Promise.all([hand(home), hand(home)])
+  expect(both).toEqual([["accepted 250 2.0.0 Ok: queued"], ["accepted 250 2.0.0 Ok: queued"]])
+  expect(hop.messages).toHaveLength(1)
+  home.close()
+})
+
+test("another relay cannot say that this mail was taken", async () => {
+  const home = await box()
+  await hand(home, letter(), pieces(CONTENT), "mallory")
+  await hand(home)
+  expect(hop.messages).toHaveLength(2)
+  home.close()
+})
+
+test("whoever was refused is asked for again, and who has it is not", async () => {
+  const home = await box()
+  const both = letter(["dave@dave.example", "erin@dave.example"])
+  hop.script = { on: (line) => (line.includes("erin") ? "450 4.2.0 Later" : undefined) }
+  expect(await hand(home, both)).toEqual(["accepted 250 2.0.0 Ok: queued", "later 450 4.2.0 Later"])
+  hop.script = {}
+  expect(await hand(home, both)).toEqual(["accepted 250 2.0.0 Ok: queued", "accepted 250 2.0.0 Ok: queued"])
+  expect(hop.messages.map(({ to }) => to)).toEqual([["dave@dave.example"], ["erin@dave.example"]])
+  home.close()
+})
+
+test("half a mail is never passed on: the server does not see its end", async () => {
+  const home = await box()
+  const half = (async function* () {
+    yield Buffer.from(CONTENT.slice(0, 20))
+    throw new Error("the relay went away")
+  })()
+  expect(await hand(home, letter(), half)).toEqual(["later"])
+  expect(hop.messages).toEqual([])
+  expect(await hand(home)).toEqual(["accepted 250 2.0.0 Ok: queued"])
+  home.close()
+})
+
+test("content is not asked for before the server wants it", async () => {
+  const home = await box()
+  hop.script = { on: (line) => (line.startsWith("RCPT") ? "550 5.1.1 Unknown" : undefined) }
+  let read = false
+  const content = (async function* () {
+    read = true
+    yield Buffer.from(CONTENT)
+  })()
+  expect(await hand(home, letter(), content)).toEqual(["refused 550 5.1.1 Unknown"])
+  expect(read).toBe(false)
+  home.close()
+})
+
+test("a server that is away is a reason to come again, and is said when the relay asks", async () => {
+  const home = await box(await freePort())
+  expect(await home.takesFrom("bob").offers(SMTP)).toBe(false)
+  expect(await hand(home)).toEqual(["later"])
+  home.close()
+})
+
+test("one connection takes mail after mail; one that was closed meanwhile is no failure", async () => {
+  const home = await box()
+  const other = letter(undefined, { id: "bcdefghijklmnopq" as MessageId })
+  await hand(home)
+  await hand(home, other)
+  expect(hop.sessions).toHaveLength(1)
+  hop.script = { on: (line) => (line.startsWith("MAIL") && hop.sessions.length === 1 ? "drop" : undefined) }
+  const third = letter(undefined, { id: "cdefghijklmnopqr" as MessageId })
+  expect(await hand(home, third)).toEqual(["accepted 250 2.0.0 Ok: queued"])
+  home.close()
+})
+
+test("UTF-8 in a header is not sent to a server without SMTPUTF8, and the content is still whole where there is none", async () => {
+  const home = await box()
+  hop.script = { extensions: ["8BITMIME"] }
+  const odd = "Subject: zażółć\r\n\r\nx\r\n"
+  const utf8 = letter(undefined, { smtputf8: true, sizeBytes: Buffer.byteLength(odd) })
+  expect(await hand(home, utf8, pieces(odd))).toEqual(["refused"])
+  const plain = letter(undefined, { smtputf8: true, id: "bcdefghijklmnopq" as MessageId })
+  expect(await hand(home, plain, pieces(CONTENT.slice(0, 9), CONTENT.slice(9)))).toEqual([
+    "accepted 250 2.0.0 Ok: queued",
+  ])
+  expect(hop.messages[0]?.content.toString()).toBe(CONTENT)
+  home.close()
+})
+
+test("what is no letter, and what is for no service of this box, is not answered for", async () => {
+  const home = await box()
+  const takes = home.takesFrom("bob")
+  expect(await takes.take({ service: SMTP, about: "{}", contentBytes: 0, content: pieces() })).toBeUndefined()
+  const web = serviceName("https") as ServiceName
+  expect(
+    await takes.take({ service: web, about: letterText(letter()), contentBytes: 0, content: pieces() }),
+  ).toBeUndefined()
+  expect(await takes.offers(web)).toBeUndefined()
+  expect(await takes.offers(SMTP)).toBe(true)
+  home.close()
+})
