@@ -1,4 +1,7 @@
-/* A visitor's connection, from accept to its end, and the backend's that it is carried to. */
+/*
+ * A visitor's connection, from accept to its end, and the backend's that it is carried to. What happens in each of its
+ * states is in a file of its own: deciding, connecting, carrying, ending.
+ */
 #ifndef WAYPOST_CONNECTION_H
 #define WAYPOST_CONNECTION_H
 
@@ -49,6 +52,18 @@ void connection_expired(struct loop *loop, struct connection *connection);
 void connection_go_on(struct loop *loop, struct connection *connection);
 /* One record from TypeScript; `connection` is the one it means. */
 void connection_command(struct loop *loop, struct connection *connection, const uint8_t *record);
-void connection_end(struct loop *loop, struct connection *connection, enum how how);
+
+/* The one in a slot; NULL if that one is over. */
+struct connection *connection_find(struct loop *loop, uint32_t slot, uint32_t generation);
+
+/* What all of its states use. */
+/* From here on it counts in a meter; what was read before passes first, and is charged. */
+void connection_count(struct loop *loop, struct connection *connection, uint32_t meter);
+/* After both flows went as far as they go: epoll tells something else, if need be. Says whether each was blocked before. */
+void connection_watch_anew(struct loop *loop, struct connection *connection, bool up_was_blocked, bool down_was_blocked);
+/* A record about it, with room for `more` bytes behind its addresses. */
+uint8_t *connection_tell(struct loop *loop, const struct connection *connection, enum event kind, uint32_t more);
+/* Its descriptors are closed or given away: the slot is free. */
+void connection_leave(struct loop *loop, struct connection *connection);
 
 #endif

@@ -14,6 +14,7 @@
 #include "address.h"
 #include "fatal.h"
 #include "loop.h"
+#include "thread.h"
 
 #define THREADS_MAX 64
 /* Ours: descriptors that connections leave to the rest of the process: files, names to resolve, pipes. */
@@ -134,7 +135,7 @@ static napi_value open_engine(napi_env env, napi_callback_info info) {
         struct loop *loop = engine->loops[i] = take_zeroed(1, sizeof *loop);
         *loop = (struct loop){.index = i, .descriptors = &engine->descriptors, .meters = engine->meters,
                                .publish = publish, .publish_to = engine};
-        if (!loop_start(loop)) fatal("starting a thread");
+        if (!thread_start(loop)) fatal("starting a thread");
         engine->loop_count++;
     }
     struct rlimit limit;
@@ -163,7 +164,7 @@ static napi_value listen_on(napi_env env, napi_callback_info info) {
         write_u16(record + 6, (uint16_t)number(env, given[1]));
         write_u32(record + 16, (uint32_t)descriptors[i]);
         write_u32(record + 20, number(env, given[3]));
-        loop_post(engine->loops[i], record, sizeof record);
+        thread_post(engine->loops[i], record, sizeof record);
     }
     return result;
 }
@@ -181,7 +182,7 @@ static napi_value post(napi_env env, napi_callback_info info) {
         do to += read_u32(records + to);
         while (to < count && read_u32(records + to + 8) >> SLOT_BITS == loop);
         if (to > count || loop >= engine->loop_count) fatal("a batch of commands that is no batch");
-        loop_post(engine->loops[loop], records + from, to - from);
+        thread_post(engine->loops[loop], records + from, to - from);
     }
     return NULL;
 }
@@ -201,7 +202,7 @@ static napi_value join(napi_env env, napi_callback_info info) {
     napi_value given[ARGUMENTS_MAX];
     arguments(env, info, given);
     struct engine *engine = engine_of(env, given[0]);
-    for (uint32_t i = 0; i < engine->loop_count; i++) loop_join(engine->loops[i]);
+    for (uint32_t i = 0; i < engine->loop_count; i++) thread_join(engine->loops[i]);
     engine->running = false;
     MUST(napi_remove_env_cleanup_hook(env, stop_at_teardown, engine));
     MUST(napi_release_threadsafe_function(engine->call, napi_tsfn_release));
@@ -335,8 +336,8 @@ static void stop_at_teardown(void *argument) {
     for (uint32_t i = 0; i < engine->loop_count; i++) {
         uint8_t record[RECORD_HEAD_BYTES] = {[4] = COMMAND_CLOSE};
         write_u32(record, sizeof record);
-        loop_post(engine->loops[i], record, sizeof record);
-        loop_join(engine->loops[i]);
+        thread_post(engine->loops[i], record, sizeof record);
+        thread_join(engine->loops[i]);
     }
     engine->running = false;
     MUST(napi_release_threadsafe_function(engine->call, napi_tsfn_release)); /* or Node keeps it for good */

@@ -9,14 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct connection;
-struct flow;
-struct loop;
+#include "flow.h"
 
 /* Of a socket that is the source of one flow and the destination of the other: events for epoll_ctl. */
 uint32_t interest_in(const struct flow *from, const struct flow *to);
 
-/* After both flows of a connection went as far as they go. The two say whether each was blocked before that. */
-void interest_follows(struct loop *loop, struct connection *connection, bool up_was_blocked, bool down_was_blocked);
+/* After both went as far as they go: whether something else is to be told of it. `was_blocked`: `from`, before that. */
+bool interest_changes(struct flow *from, struct flow *to, bool was_blocked);
 
 #endif

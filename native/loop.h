@@ -1,4 +1,7 @@
-/* One thread of the engine: an epoll set, its listeners and connections, and the messages from and to TypeScript. */
+/*
+ * What one thread of the engine has: an epoll set, its listeners and connections, and the messages from and to TypeScript;
+ * and what those ask of it. thread.h is what makes it go round.
+ */
 #ifndef WAYPOST_LOOP_H
 #define WAYPOST_LOOP_H
 
@@ -59,15 +62,12 @@ struct loop {
 /* The time that everything here goes by. */
 uint64_t monotonic_ms(void);
 
-/* Starts the thread; false: no descriptors or no thread, and errno says why. */
-bool loop_start(struct loop *loop);
-/* Called by the JavaScript thread: records for this loop. */
-void loop_post(struct loop *loop, const uint8_t *records, uint32_t count);
-/* After COMMAND_CLOSE: waits for the thread and frees everything. */
-void loop_join(struct loop *loop);
-
-/* What connections and listeners ask of their loop. */
+/* What epoll gives back of a socket: generation, slot, and 2 bits that say what it is. */
 enum watched { WATCHED_VISITOR, WATCHED_BACKEND, WATCHED_LISTENER, WATCHED_INBOX };
+static inline uint64_t ticket(enum watched what, uint32_t slot, uint32_t generation) {
+    return (uint64_t)generation << 32 | (uint64_t)slot << 2 | what;
+}
+
 /* Begins to watch a connection's socket, or watches it for something else; what is the case already is told at once. */
 void loop_watch(struct loop *loop, int descriptor, uint32_t events, enum watched what, const struct connection *connection);
 void loop_watch_for(struct loop *loop, int descriptor, uint32_t events, enum watched what, const struct connection *connection);

@@ -38,7 +38,7 @@ export const ENDED_HOW = [
   "cancelled",
 ] as const satisfies readonly EndedHow[]
 
-/** Ours: room for a few hundred first messages; one event has at most 64 KB and its head (RECEIVED_BYTES_MAX in connection.c). */
+/** Ours: room for a few hundred first messages; one event has at most 64 KB and its head (RECEIVED_BYTES_MAX in deciding.c). */
 export const EXCHANGE_BYTES = 256 * 1024
 /** Thread in the upper bits, slot in the lower ones. */
 export const SLOT_BITS = 24

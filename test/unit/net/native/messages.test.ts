@@ -36,7 +36,7 @@ describe("the two halves agree", () => {
   })
 
   test("on room for the largest event", () => {
-    const source = readFileSync(new URL("../../../../native/connection.c", import.meta.url), "utf8")
+    const source = readFileSync(new URL("../../../../native/deciding.c", import.meta.url), "utf8")
     const [, kib = ""] = /RECEIVED_BYTES_MAX \((\d+) \* 1024\)/.exec(source) ?? []
     expect(EXCHANGE_BYTES).toBeGreaterThan(Number(kib) * 1024 + 64)
   })
