@@ -90,6 +90,7 @@ function builtCarry(listener: FileListener, route: Placed): Carry {
     tls: route.tls ?? "opportunistic",
     cutThrough: route["cut-through"] ?? true,
     ...(route.xclient && { xclient: true }),
+    ...(route.authenticate && { authenticate: true }),
     greylist: route.greylist ?? false,
     blockLists: route["block-lists"] ?? [],
   }

@@ -86,7 +86,8 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 }
 
 /** Where each optional key means something. */
-type MailKey = "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient" | "greylist" | "block-lists"
+type MailKey =
+  "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient" | "authenticate" | "greylist" | "block-lists"
 const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" | "cache"]: string } = {
   engine: "dedicated",
   proxy: "dedicated",
@@ -96,6 +97,7 @@ const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" |
   tls: "peer smtp",
   "cut-through": "peer smtp",
   xclient: "smtp",
+  authenticate: "peer smtp",
   greylist: "peer smtp",
   "block-lists": "peer smtp",
   cache: "peer http",

@@ -160,6 +160,12 @@ export const routeSchema = z
       .boolean()
       .meta({ description: "smtp: true tells the friend's server who handed in mail that ends at the relay (XCLIENT)" })
       .optional(),
+    authenticate: z
+      .boolean()
+      .meta({
+        description: "peer on smtp: true checks SPF, DKIM and DMARC and says in the header what came of it (RFC 8601)",
+      })
+      .optional(),
     greylist: z
       .boolean()
       .meta({ description: "peer on smtp: true takes mail that is to be kept from strangers at their second try" })

@@ -7,6 +7,7 @@ import { isListed } from "../dns/block-list.ts"
 import { nameBehind } from "../dns/reverse.ts"
 import { stubResolver, systemNameServers, type Resolver } from "../dns/resolver.ts"
 import { ValidationWatch } from "../dns/validation.ts"
+import type { SocketAddress } from "../names/endpoint.ts"
 import type { Hostname } from "../names/hostname.ts"
 import type { IpAddress } from "../names/ip-address.ts"
 import type { Log } from "../log/log.ts"
@@ -22,6 +23,8 @@ export type MailDns = {
   readonly nameBehind: (address: IpAddress) => Promise<VisitorName>
   readonly validation: ValidationWatch
   readonly isListed: (address: IpAddress, list: Hostname) => Promise<boolean>
+  /** For threads, which ask by themselves. */
+  readonly nameServers: readonly SocketAddress[]
 }
 
 /** The first test of the resolver begins at once; what needs its outcome waits for it. */
@@ -45,6 +48,7 @@ export async function mailDns(
     nameBehind: (address) => nameBehind(address, dns),
     validation,
     isListed: (address, list) => isListed(dns, address, list),
+    nameServers: dns.servers,
   }
 }
 

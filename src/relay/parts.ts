@@ -6,6 +6,7 @@ import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
 import { lateJournal, openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
+import { Checker } from "../smtp/auth/checker.ts"
 import { CutThrough } from "../smtp/cut-through/cut-through.ts"
 import { mailDelivery, wayOf, type DeliveryOptions, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
 import { Strangers } from "../smtp/intake/strangers.ts"
@@ -87,7 +88,9 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   const reach = reacher(attached)
   const journal = state.adopt(journalOf(relay.state, outside.log, free), (opened) => opened.close())
   const greylist = closing.adopt(openGreylist(relay.state, outside.log), (opened) => opened.close())
-  const needs = { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns }
+  const asked = { name: relay.name, nameServers: dns.nameServers, ...outside }
+  const checker = closing.adopt(new Checker(asked), (checking) => checking.close())
+  const needs = { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns, checker }
   const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
   const lists = new RecipientLists(outside.clock, outside.log)
   const redirects = {
@@ -175,12 +178,13 @@ type MailNeeds = {
   readonly mailAccounts: MailAccounts
   readonly dns: MailDns
   readonly preludes: PreludeAccounts
+  readonly checker: Checker
 }
 
 function mailParts(
   now: Now,
   { clock, log }: Given,
-  { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns }: MailNeeds,
+  { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns, checker }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> & { readonly cutThrough: CutThrough } {
   const {
     relay: { name },
@@ -229,6 +233,7 @@ function mailParts(
     },
     cutThrough,
     strangers: new Strangers({ clock, greylist, isListed: dns.isListed }),
+    checker,
     greetWaitMs: (listener) => now.standing.listener(listener)?.greetWaitMs ?? 0,
   })
   return { delivery, mail, cutThrough }

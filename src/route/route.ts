@@ -56,6 +56,8 @@ export type Carry =
       readonly cutThrough: boolean
       /** The friend's server is told who handed a message in, and must take it (XCLIENT). */
       readonly xclient?: boolean
+      /** Who a message is from is found out when it comes, and told to the friend's server in its header (RFC 8601). */
+      readonly authenticate?: boolean
       /** Mail that is to be kept is taken from strangers at their second try. */
       readonly greylist: boolean
       /** DNS block lists whose addresses are refused. */

@@ -81,6 +81,7 @@ function prepare(database: DatabaseSync) {
     endDraft: sql("DELETE FROM draft WHERE number = ?"),
     drafts: sql("SELECT number FROM draft"),
     addContent: sql("INSERT INTO content VALUES (?, ?)"),
+    setContent: sql("UPDATE content SET bytes = ? WHERE chunk = ?"),
     content: sql("SELECT bytes FROM content WHERE chunk = ?"),
     removeContent: sql("DELETE FROM content WHERE chunk >= ? AND chunk < ?"),
     addMessage: sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),

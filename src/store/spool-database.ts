@@ -21,10 +21,18 @@ export type DatabaseOptions = {
   readonly fileBytesMax: number | undefined
 }
 
-type Method = keyof typeof WRITES | "due" | "nextDue" | "find" | "list" | "readChunk" | "usage" | "oldest"
+type Method = keyof typeof WRITES | "due" | "nextDue" | "find" | "list" | "readChunk" | "readDraft" | "usage" | "oldest"
 export type Call = { [M in Method]: { readonly method: M; readonly args: Parameters<SpoolDatabase[M]> } }[Method]
 /** Content with a buffer of its own, which can be handed to another thread without a copy. */
 export type Piece = Uint8Array<ArrayBuffer>
+/** What `commit` is given. */
+export type NewContent = {
+  /** What goes above all that was written. */
+  readonly top: Piece | undefined
+  readonly chunks: number
+  readonly rest: Piece
+  readonly sizeBytes: number
+}
 /** What one call came to. */
 export type Answer = { readonly value: unknown } | { readonly fault: Fault }
 
@@ -71,16 +79,18 @@ export class SpoolDatabase {
   }
 
   /** `chunks` were added before; `rest`, if not empty, is the last one. */
-  commit(id: MessageId, envelope: Envelope, content: { chunks: number; rest: Piece; sizeBytes: number }): void {
+  commit(id: MessageId, envelope: Envelope, content: NewContent): void {
     const { statements } = this.#open()
     this.#needRoom()
     this.#needQuota(envelope.friend, content.sizeBytes)
     const draft = content.chunks === 0 ? this.#begin(id) : this.#drafts.get(id)
     if (!draft || draft.lost || draft.chunks !== content.chunks) throw incomplete(id)
     const { number } = draft
+    const rest = content.top && content.chunks === 0 ? joined(content.top, content.rest) : content.rest
     if (content.chunks > 0) statements.endDraft.run(number)
-    if (content.rest.length > 0) statements.addContent.run(number * CHUNKS_MAX + content.chunks, content.rest)
-    const chunks = content.chunks + (content.rest.length > 0 ? 1 : 0)
+    if (content.top && content.chunks > 0) this.#putAbove(number, content.top)
+    if (rest.length > 0) statements.addContent.run(number * CHUNKS_MAX + content.chunks, rest)
+    const chunks = content.chunks + (rest.length > 0 ? 1 : 0)
     statements.addMessage.run(...messageValues(number, id, envelope), content.sizeBytes, chunks)
     this.#addRecipients(number, envelope)
     statements.addUsage.run(envelope.friend, content.sizeBytes)
@@ -175,8 +185,14 @@ export class SpoolDatabase {
     const message = statements.messageById.get(id) as MessageRow | undefined
     if (!message) return undefined
     if (message.chunks === 0) return { bytes: new Uint8Array(), chunks: 0 }
-    const bytes = statements.content.get(message.number * CHUNKS_MAX + position)?.["bytes"]
-    return bytes ? { bytes: bytes as Piece, chunks: message.chunks } : undefined // the column is a BLOB NOT NULL
+    const bytes = this.#chunk(message.number, position)
+    return bytes && { bytes, chunks: message.chunks }
+  }
+
+  /** One piece of a draft; `undefined` if it was not kept. */
+  readDraft(id: MessageId, position: number): Piece | undefined {
+    const draft = this.#drafts.get(id)
+    return draft && !draft.lost ? this.#chunk(draft.number, position) : undefined
   }
 
   usage(friend: string): { messages: number; bytes: number } {
@@ -271,6 +287,8 @@ export class SpoolDatabase {
         return this.list(...call.args)
       case "readChunk":
         return this.readChunk(...call.args)
+      case "readDraft":
+        return this.readDraft(...call.args)
       case "usage":
         return this.usage(...call.args)
       case "oldest":
@@ -300,6 +318,16 @@ export class SpoolDatabase {
     const draft = { number: ++this.#lastNumber, chunks: 0, lost: false }
     this.#drafts.set(id, draft)
     return draft
+  }
+
+  #chunk(number: number, position: number): Piece | undefined {
+    const bytes = this.#open().statements.content.get(number * CHUNKS_MAX + position)?.["bytes"]
+    return bytes as Piece | undefined // the column is a BLOB NOT NULL
+  }
+
+  #putAbove(number: number, top: Piece): void {
+    const first = this.#chunk(number, 0) ?? new Uint8Array()
+    this.#open().statements.setContent.run(joined(top, first), number * CHUNKS_MAX)
   }
 
   #addRecipients(number: number, envelope: Envelope): void {
@@ -388,6 +416,10 @@ function messageValues(number: number, id: MessageId, envelope: Envelope) {
   const flags = [smtputf8 ? 1 : 0, requireTls ? 1 : 0] as const
   const { address, helo, tls = null } = client
   return [number, id, friend, from, Math.ceil(receivedAt), body, ...flags, ret, envid, address, helo, tls] as const
+}
+
+function joined(top: Piece, rest: Piece): Piece {
+  return new Uint8Array(Buffer.concat([top, rest]))
 }
 
 /** Whether after this call there is nothing of its draft to remember. */

@@ -45,6 +45,7 @@ function tell(message: FromWorker): void {
 /** Content that was read goes over without a copy. */
 function contentIn(answer: Answer): ArrayBuffer[] {
   const value = "value" in answer ? answer.value : undefined
+  if (value instanceof Uint8Array) return [value.buffer as ArrayBuffer] // of readDraft, a Piece
   const read = value as ReturnType<SpoolDatabase["readChunk"]> | { readonly bytes?: number }
   return typeof read === "object" && typeof read.bytes === "object" ? [read.bytes.buffer] : []
 }

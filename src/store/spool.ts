@@ -49,8 +49,10 @@ export interface Draft {
   readonly id: MessageId
   /** Adds content; resolves when more may be given (back-pressure). Rejects with a FaultError SPOOL_FULL or SPOOL_FAILED. */
   write(piece: Uint8Array): Promise<void>
-  /** Makes message and envelope durable together. Rejects with a FaultError SPOOL_FULL, QUOTA_FULL or SPOOL_FAILED; then nothing is kept. */
-  commit(envelope: Envelope): Promise<void>
+  /** What was written so far, in pieces. Rejects with a FaultError SPOOL_FAILED. */
+  content(): AsyncIterable<Uint8Array>
+  /** Makes message and envelope durable together, with `top` above what was written. Rejects with a FaultError SPOOL_FULL, QUOTA_FULL or SPOOL_FAILED; then nothing is kept. */
+  commit(envelope: Envelope, top?: Uint8Array): Promise<void>
   /** Forgets the draft; safe at any time, also after a failed commit. */
   discard(): Promise<void>
 }

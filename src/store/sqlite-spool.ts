@@ -179,9 +179,20 @@ class SqliteDraft implements Draft {
     }
   }
 
-  async commit(envelope: Envelope): Promise<void> {
+  async *content(): AsyncGenerator<Uint8Array> {
+    await this.#lastChunk
+    for (let position = 0; position < this.#chunks; position++) {
+      const bytes = await this.#thread.call("readDraft", this.id, position)
+      if (!bytes) throw new FaultError(fault("SPOOL_FAILED", `a part of ${this.id} was not kept`))
+      yield bytes
+    }
+    yield Buffer.from(this.#buffer.subarray(0, this.#filledBytes)) // a copy: a commit hands the memory on
+  }
+
+  async commit(envelope: Envelope, top?: Uint8Array): Promise<void> {
     const rest = this.#buffer.subarray(0, this.#filledBytes)
-    const content = { chunks: this.#chunks, rest, sizeBytes: this.#sizeBytes }
+    const sizeBytes = this.#sizeBytes + (top?.length ?? 0)
+    const content = { top: top && new Uint8Array(top), chunks: this.#chunks, rest, sizeBytes }
     if (this.#state !== "open") throw new FaultError(fault("SPOOL_FAILED", `${this.id} was ${this.#state} before`))
     this.#state = "given"
     try {

@@ -7,13 +7,13 @@ import type { MailServerOptions } from "../../src/smtp/intake/mail-server.ts"
 import { BOB, DAY_MS, routeTo } from "./delivery.ts"
 import { keptLog, type KeptLog } from "./kept-log.ts"
 import type { NextHop } from "./next-hop.ts"
-import { startMailHost, type MailHost } from "./smtp-dialogue.ts"
+import { startMailHost, type HostOptions, type MailHost } from "./smtp-dialogue.ts"
 
 export type Between = MailHost & { readonly log: KeptLog; readonly cutThrough: CutThrough }
 
 const LIMITS = { connectDeadlineMs: 10_000, deliveriesPerFriendMax: 10, mailLifetimeMs: 21 * DAY_MS }
 
-type Different = { readonly clock?: Clock; readonly carry?: Partial<Route["carry"]> }
+type Different = HostOptions & { readonly clock?: Clock; readonly carry?: Partial<Route["carry"]> }
 
 /** `between` Carol and a hop. Only `dave.example` has a route. */
 export async function startBetween(

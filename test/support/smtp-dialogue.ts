@@ -28,7 +28,7 @@ export function mailRoute(friend: string, recipients: Recipients): Route {
   return { friend, listener: "smtp", protocol: "smtp", matches: [], carry, to }
 }
 
-type HostOptions = {
+export type HostOptions = {
   /** Whom every connection is said to come from, as a PROXY header may; its own address if not given. */
   readonly from?: IpAddress
   /** What was said before: the host has read the first bytes that follow, and puts them back. */

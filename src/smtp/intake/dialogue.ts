@@ -7,6 +7,7 @@ import { isHeldToTls, type Route } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
 import { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
+import { Authentication } from "./authentication.ts"
 import type { Ending } from "./content-reader.ts"
 import { IncomingMessage } from "./incoming-message.ts"
 import type { CameBy, Intake } from "./intake.ts"
@@ -74,7 +75,7 @@ export class Dialogue {
     const listed = admitted.always ? undefined : await this.#listed(route, client)
     if (listed) return refuse(listed)
     // Before the friend's server hears of it: what it has taken must not be refused here.
-    const tooMuch = transaction.friend ? undefined : this.#intake.rates?.mailFor(friend, client.address)
+    const tooMuch = transaction.route ? undefined : this.#intake.rates?.mailFor(friend, client.address)
     if (tooMuch) return refuse(tooMuch)
     const asked = { route, client, mail: transaction.mail, recipient: { address, notify, orcpt } }
     const said = (await this.#passage?.recipient(asked)) ?? AWAY
@@ -85,7 +86,7 @@ export class Dialogue {
     const triple = { client: client.address, from: transaction.mail.sender?.text ?? "", to: address }
     const unknown = said.kind === "away" && !admitted.always ? strangers?.greylisted(route, triple) : undefined
     if (unknown) return refuse(unknown)
-    transaction.add(friend, asked.recipient)
+    transaction.add(route, asked.recipient)
     return said.kind === "theirs" ? said : good("2.1.5", "Recipient taken")
   }
 
@@ -100,7 +101,8 @@ export class Dialogue {
   /** The message that content goes to from here; of BDAT, the one that earlier chunks have begun. */
   async begin(ending: Ending, peer: Peer): Promise<Begun> {
     const transaction = this.#transaction
-    if (transaction?.friend === undefined) return refuse(fault("COMMAND_MISPLACED", "content without a recipient"))
+    const route = transaction?.route
+    if (!transaction || !route) return refuse(fault("COMMAND_MISPLACED", "content without a recipient"))
     if (transaction.incoming && ending === "dot") return refuse(fault("COMMAND_MISPLACED", "DATA after BDAT"))
     if (!transaction.incoming) {
       const said = await this.#passage?.begin()
@@ -109,7 +111,7 @@ export class Dialogue {
         return said
       }
     }
-    transaction.incoming ??= this.#incoming(transaction, ending, peer)
+    transaction.incoming ??= this.#incoming(transaction, { route, ending, peer })
     return { kind: "begun", message: transaction.incoming.message }
   }
 
@@ -160,7 +162,8 @@ export class Dialogue {
     return this.#came.unnamed && code === "NOT_OURS" ? refuse(fault("UNNAMED_SENDER", detail)) : refused
   }
 
-  #incoming(transaction: Transaction, ending: Ending, { client, extended, cipher }: Peer) {
+  #incoming(transaction: Transaction, { route, ending, peer }: Beginning) {
+    const { client, extended, cipher } = peer
     const { name, spool, clock, limits } = this.#intake
     const draft = spool.draft()
     const about = { by: name, id: draft.id, at: clock.now(), client, extended, cipher }
@@ -168,14 +171,24 @@ export class Dialogue {
     const received = receivedLine({ ...about, smtputf8: transaction.mail.smtputf8, recipients })
     const message = new IncomingMessage(draft, {
       ending,
+      name,
       received,
       bytesMax: limits.messageBytesMax,
       clock,
       passage: this.#passage,
+      authentication: this.#authentication(route, client, transaction.mail.sender?.text ?? ""),
     })
     return { id: draft.id, message }
   }
+
+  #authentication({ carry }: Route, { address, helo }: Client, from: string): Authentication | undefined {
+    const isAsked = carry.mode === "peer" && carry.as === "mail" && carry.authenticate === true
+    const { checker, name } = this.#intake
+    return isAsked && checker ? new Authentication(checker, name, { address, helo, from }) : undefined
+  }
 }
+
+type Beginning = { readonly route: Route; readonly ending: Ending; readonly peer: Peer }
 
 const AWAY = { kind: "away" } as const
 

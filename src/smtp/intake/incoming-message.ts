@@ -5,11 +5,13 @@
 import type { Clock } from "../../clock/clock.ts"
 import { FaultError, fault, type Fault } from "../../faults/faults.ts"
 import type { Draft, Envelope } from "../../store/spool.ts"
+import type { Hostname } from "../../names/hostname.ts"
 import type { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
+import type { Authentication } from "./authentication.ts"
 import { ContentReader, type Ending } from "./content-reader.ts"
-import { HOPS_MAX, HopCounter } from "./hop-counter.ts"
 import { Pace } from "./pace.ts"
+import { HOPS_MAX, TraceFields } from "./trace-fields.ts"
 
 export type Taken = { readonly consumedBytes: number; readonly ended: boolean }
 
@@ -17,6 +19,7 @@ export type Taken = { readonly consumedBytes: number; readonly ended: boolean }
 export const REFUSED_BYTES_MAX = 4 * 1024 * 1024
 
 const CRLF = Buffer.from("\r\n")
+const NOTHING = new Uint8Array()
 
 /** What a message came to at its end. */
 export type Finished =
@@ -27,6 +30,8 @@ export type Finished =
 
 type MessageOptions = {
   readonly ending: Ending
+  /** Who we are in fields of the header. */
+  readonly name: Hostname
   /** Our own line, put on top. */
   readonly received: string
   /** About what the client sends. */
@@ -34,14 +39,17 @@ type MessageOptions = {
   readonly clock: Clock
   /** To the friend's server, if it is there. */
   readonly passage: Passage | undefined
+  /** What is found out about the message goes above all of it: so none of it is passed on before all of it was here. */
+  readonly authentication: Authentication | undefined
 }
 
 export class IncomingMessage {
   readonly pace: Pace
   readonly #draft: Draft
   readonly #passage: Passage | undefined
+  readonly #authentication: Authentication | undefined
   readonly #reader: ContentReader
-  readonly #hops = new HopCounter()
+  readonly #trace: TraceFields
   readonly #bytesMax: number
   #ours: Buffer | undefined
   #bytes = 0
@@ -53,6 +61,8 @@ export class IncomingMessage {
   constructor(draft: Draft, options: MessageOptions) {
     this.#draft = draft
     this.#passage = options.passage
+    this.#authentication = options.authentication
+    this.#trace = new TraceFields(options.name)
     this.#reader = new ContentReader(options.ending)
     this.#bytesMax = options.bytesMax
     this.pace = new Pace(options.clock)
@@ -76,10 +86,10 @@ export class IncomingMessage {
   /** Takes what has arrived, up to the end of the content. Resolves when more may come. Never rejects. */
   async take(bytes: Uint8Array): Promise<Taken> {
     const { content, consumedBytes, ended } = this.#reader.read(bytes)
-    this.#check(content)
-    if (this.#fault) this.#passage?.reset()
+    const passed = this.#check(content)
+    if (this.#fault) this.#forget()
     if (this.#fault) this.#refusedBytes += consumedBytes
-    else await this.pace.without(this.#keep(content))
+    else await this.pace.without(Promise.all([this.#authentication?.write(content), this.#keep(passed)]))
     this.pace.received(consumedBytes)
     return { consumedBytes, ended }
   }
@@ -91,15 +101,19 @@ export class IncomingMessage {
 
   async #finish(envelope: Envelope): Promise<Finished> {
     this.#reader.finish()
-    this.#check(new Uint8Array())
-    if (!this.#fault) await this.#keep(this.#reader.endsInsideLine ? CRLF : new Uint8Array())
+    this.#check(NOTHING)
+    const end = this.#trace.read(this.#reader.endsInsideLine ? CRLF : NOTHING)
+    if (!this.#fault) await this.#keep(Buffer.concat([end, this.#trace.finish()]))
+    if (this.#fault) this.#forget()
+    const top = this.#fault ? undefined : await this.#authentication?.fields()
+    if (top && this.#passage?.isLive) await this.#passOn(top, this.#passage)
     const said = this.#fault ? undefined : await this.#passage?.finish(this.#draft.id)
     if (said?.kind === "theirs") {
       await this.#draft.discard()
       return said
     }
     this.#fault ??= this.#unkept
-    if (!this.#fault) await this.#remember(this.#draft.commit(envelope))
+    if (!this.#fault) await this.#remember(this.#draft.commit(envelope, top))
     this.#fault ??= this.#unkept
     if (!this.#fault) return { kind: "kept" }
     await this.#draft.discard()
@@ -107,17 +121,26 @@ export class IncomingMessage {
   }
 
   discard(): Promise<void> {
+    this.#authentication?.drop()
     return this.#draft.discard()
   }
 
-  #check(content: Uint8Array): void {
+  #forget(): void {
+    this.#passage?.reset()
+    this.#authentication?.drop()
+  }
+
+  /** What of the content goes on. */
+  #check(content: Uint8Array): Uint8Array {
     this.#bytes += content.length
-    this.#hops.read(content)
+    const passed = this.#trace.read(content)
     const { refusal } = this.#reader
-    if (this.#fault) return
+    const { hops } = this.#trace
+    if (this.#fault) return passed
     if (refusal) this.#fault = fault(refusal, `in the content, after ${this.#bytes} bytes`)
     else if (this.#bytes > this.#bytesMax) this.#fault = fault("MESSAGE_TOO_LARGE", `more than ${this.#bytesMax} bytes`)
-    else if (this.#hops.hops >= HOPS_MAX) this.#fault = fault("MAIL_LOOP", `${this.#hops.hops} Received lines`)
+    else if (hops >= HOPS_MAX) this.#fault = fault("MAIL_LOOP", `${hops} Received lines`)
+    return passed
   }
 
   /** Both ways at once: the friend's server may go away at any moment, and then the message must be here. */
@@ -129,9 +152,21 @@ export class IncomingMessage {
   }
 
   async #both(piece: Uint8Array): Promise<void> {
+    const passage = this.#authentication ? undefined : this.#passage
     const kept = this.#unkept ? undefined : this.#remember(this.#draft.write(piece))
-    await Promise.all([kept, this.#passage?.write(piece)])
-    if (!this.#passage?.isLive) this.#fault ??= this.#unkept
+    await Promise.all([kept, passage?.write(piece)])
+    if (!passage?.isLive) this.#fault ??= this.#unkept
+  }
+
+  /** All at once, now that it is known what stands above it. */
+  async #passOn(top: Uint8Array, passage: Passage): Promise<void> {
+    await passage.write(top)
+    try {
+      for await (const piece of this.#draft.content()) await passage.write(piece)
+    } catch (error) {
+      this.#fault = error instanceof FaultError ? error.fault : fault("SPOOL_FAILED", String(error))
+      passage.reset()
+    }
   }
 
   async #remember(kept: Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route, Unnamed } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
+import type { Checker } from "../auth/checker.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { RecipientLists } from "./recipient-lists.ts"
 import type { Rates } from "./rates.ts"
@@ -19,6 +20,8 @@ export type Intake = {
   readonly lists: RecipientLists
   /** `undefined`: nothing is asked of strangers. */
   readonly strangers: Strangers | undefined
+  /** `undefined`: nobody finds out who mail is from. */
+  readonly checker: Checker | undefined
   /** How long a listener waits before it greets. */
   readonly greetWaitMs: (listener: ListenerName) => number
   readonly limits: IntakeLimits

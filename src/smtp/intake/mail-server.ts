@@ -11,6 +11,7 @@ import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { FriendName, ListenerName, Route } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
+import type { Checker } from "../auth/checker.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
 import type { Arrival } from "./arrival.ts"
 import { RECIPIENTS_MAX, type CameBy, type Intake, type IntakeLimits, type Taking } from "./intake.ts"
@@ -45,6 +46,8 @@ export type MailServerOptions = {
   readonly cutThrough?: CutThrough
   /** What friends ask of strangers. Without it nothing is asked. */
   readonly strangers?: Strangers
+  /** Finds out who mail is from, for routes that ask for it. Without it nobody does. */
+  readonly checker?: Checker
   /** How long a listener waits before it greets; not at all unless given. Who talks meanwhile is turned away. */
   readonly greetWaitMs?: (listener: ListenerName) => number
 }
@@ -113,6 +116,7 @@ class LibraryMailServer implements MailServer {
       rates,
       cutThrough,
       strangers,
+      checker: options.checker,
       greetWaitMs: options.greetWaitMs ?? (() => 0),
     }
   }

@@ -47,6 +47,23 @@ describe("a message that was committed", () => {
     expect((await kept.spool.find(draft.id))?.sizeBytes).toBe(bytes)
   })
 
+  test.each([0, 1, 65_535, 65_536, 65_537, 300_000])(
+    "has what was known at its end above its %d bytes, which could be read before",
+    async (bytes) => {
+      await using kept = await temporarySpool()
+      const content = randomBytes(bytes)
+      const draft = kept.spool.draft()
+      await draft.write(content)
+      const before: Uint8Array[] = []
+      for await (const piece of draft.content()) before.push(piece)
+      expect(Buffer.concat(before)).toEqual(content)
+      await draft.commit(envelope(), Buffer.from("Top: 1\r\n"))
+      expect(await contentOf(kept.spool, draft.id)).toEqual(Buffer.concat([Buffer.from("Top: 1\r\n"), content]))
+      expect(await kept.spool.find(draft.id)).toMatchObject({ sizeBytes: bytes + 8 })
+      expect(await kept.spool.usage("dave")).toEqual({ messages: 1, bytes: bytes + 8 })
+    },
+  )
+
   test("is still there after the spool was closed and opened again", async () => {
     await using kept = await temporarySpool()
     const id = await keep(kept.spool, "hello\r\n")

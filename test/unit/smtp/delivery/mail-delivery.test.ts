@@ -524,9 +524,7 @@ describe("what a notice leaves in the spool", () => {
       draft: () => {
         const draft = spool.draft()
         const commit = () => Promise.reject(new FaultError(fault("SPOOL_FULL", "no room")))
-        return full
-          ? { id: draft.id, write: (piece) => draft.write(piece), discard: () => draft.discard(), commit }
-          : draft
+        return full ? Object.assign(draft, { commit }) : draft
       },
     }))
     const id = await at.mail()

@@ -398,6 +398,7 @@ function withDraft(spool: Spool, different: Partial<Draft>): Spool {
     const same = {
       id: real.id,
       write: real.write.bind(real),
+      content: real.content.bind(real),
       commit: real.commit.bind(real),
       discard: real.discard.bind(real),
     }
