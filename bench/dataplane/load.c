@@ -33,7 +33,7 @@
 #define OPENING_AT_ONCE_MAX 128 /* idle: more than the backlog of some rivals holds would be refused */
 #define IDLE_SETTLE_MS 1200
 #define IDLE_PATIENCE_S 15
-#define IDLE_COUNTED 4000 /* as in work.ts: the last so many */
+#define IDLE_COUNTED 4000 /* as in work.ts: the last so many; all, where there are not more */
 #define SAMPLES_MAX (1 << 22)
 #define PIDS_MAX 16
 
@@ -299,11 +299,12 @@ static void open_idle(struct visitor *visitors, int from, int to) {
 
 /* The first ones fill what a relay keeps ready anyway; what the others add is theirs. */
 static void measure_idle(struct visitor *visitors, int count) {
+    int uncounted = count > IDLE_COUNTED ? count - IDLE_COUNTED : 0;
     double base = relay_memory_bytes();
-    open_idle(visitors, 0, count - IDLE_COUNTED);
+    if (uncounted > 0) open_idle(visitors, 0, uncounted);
     double before = relay_memory_bytes();
     uint64_t first = done;
-    open_idle(visitors, count - IDLE_COUNTED, count);
+    open_idle(visitors, uncounted, count);
     double each = (relay_memory_bytes() - before) / (double)(done - first);
     double cpu = relay_cpu(), from = seconds();
     usleep(IDLE_SETTLE_MS * 1000);

@@ -13,12 +13,12 @@ import type { StreamRequest } from "../tunnel/wire.ts"
 
 export type Attached = {
   add(friend: FriendName, box: RelayEnd, carriers: CarrierPool): void
-  /** A stream on the friend's newest tunnel; `undefined` while the box is away. */
+  /** A stream on the friend's newest tunnel that takes one; `undefined` while the box is away. */
   open(friend: FriendName, request: StreamRequest): Duplex | undefined
-  /** The newest tunnel of the friend's box; `undefined` while it is away. */
+  /** The newest tunnel of the friend's box that takes a stream; `undefined` while it is away. */
   box(friend: FriendName): RelayEnd | undefined
-  /** A ready carrier of the friend's newest tunnel that was told of the connection; `undefined`: use a stream. */
-  takeCarrier(friend: FriendName, request: StreamRequest): Socket | undefined
+  /** A carrier of the friend's newest tunnel that was told of the connection, at once or soon; `undefined`: use a stream. */
+  takeCarrier(friend: FriendName, request: StreamRequest): Promise<Socket | undefined>
   /** Reads a carrier's greeting; the value takes the connection in. */
   readonly greeted: (received: Uint8Array) => Parsed<(carrier: Socket) => void, CarrierRefusal>
   /** Has `drain` wait for this connection too. */
@@ -60,7 +60,8 @@ export function attachedBoxes(): Attached {
     if (left.length > 0) tunnels.set(friend, left)
     else tunnels.delete(friend)
   }
-  const newest = (friend: FriendName) => (draining ? undefined : tunnels.get(friend)?.[0]?.box)
+  const newest = (friend: FriendName) =>
+    draining ? undefined : tunnels.get(friend)?.find(({ box }) => box.takesStreams)?.box
   const all = () => [...tunnels].flatMap(([friend, some]) => some.map((tunnel) => ({ friend, ...tunnel })))
   return {
     add: (friend, box, carriers) => {
@@ -76,7 +77,7 @@ export function attachedBoxes(): Attached {
     awaited: (friend) => expected.get(friend)?.promise,
     open: (friend, request) => newest(friend)?.open(request),
     box: (friend) => newest(friend),
-    takeCarrier: (friend, request) => tunnels.get(friend)?.[0]?.carriers.take(request),
+    takeCarrier: async (friend, request) => tunnels.get(friend)?.[0]?.carriers.take(request),
     greeted: (received) => {
       let owner: CarrierPool | undefined
       const read = readGreeting(received, (id) => {

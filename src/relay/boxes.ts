@@ -13,7 +13,7 @@ import { tunnelDoor } from "../tunnel/door.ts"
 import { secretDigest } from "../tunnel/invitation.ts"
 import type { Attached } from "./attached.ts"
 import { lastWords } from "./last-words.ts"
-import { openService } from "./reach.ts"
+import { openSealed, openService } from "./reach.ts"
 import { endWhenRevoked } from "./revocation.ts"
 import type { HandedOver } from "./passthrough.ts"
 
@@ -64,21 +64,22 @@ export function boxes(options: BoxesOptions): Boxes {
     clock,
     log,
   })
+  const carryHome = async (socket: Socket, route: RouteHome, visitor: HandedOver, splice: Engine["splice"]) => {
+    await attached.awaited(route.friend)
+    const open = endsTlsAtTheBox(route) ? openSealed : openService
+    const home = await open(attached, route.friend, route.to.service, visitor)
+    if (!home) {
+      log.info("refused", { route: routeName(route), code: "BOX_AWAY", detail: "the friend's box is not attached" })
+      socket.on("error", () => {}) // whoever was refused may go as they like
+      return void socket.end(lastWords(visitor.protocol, "BOX_AWAY"))
+    }
+    if (socket.destroyed) return void home.destroy() // while it waited for a carrier
+    const [idleDeadlineMs, meter] = [options.idleDeadlineMs(), options.meterOf(route.friend)]
+    await splice(socket, home, { idleDeadlineMs, meter })
+  }
   return {
     attached,
     acceptTunnel: (socket) => door.accept(socket),
-    carry: function carry(socket, route, visitor, splice) {
-      const awaited = attached.awaited(route.friend)
-      if (awaited) return void awaited.then(() => carry(socket, route, visitor, splice))
-      const way = endsTlsAtTheBox(route) ? "carrier-or-stream" : "stream"
-      const home = openService(attached, route.friend, route.to.service, visitor, way)
-      if (!home) {
-        log.info("refused", { route: routeName(route), code: "BOX_AWAY", detail: "the friend's box is not attached" })
-        socket.on("error", () => {}) // whoever was refused may go as they like
-        return void socket.end(lastWords(visitor.protocol, "BOX_AWAY"))
-      }
-      const [idleDeadlineMs, meter] = [options.idleDeadlineMs(), options.meterOf(route.friend)]
-      attached.carrying(splice(socket, home, { idleDeadlineMs, meter }))
-    },
+    carry: (...visit) => attached.carrying(carryHome(...visit)),
   }
 }

@@ -6,7 +6,7 @@ import { dial } from "../net/dial.ts"
 import { type FriendName, type Route } from "../route/route.ts"
 import type { ClientHello } from "../sni/client-hello.ts"
 import type { ReachBox } from "../smtp/delivery/dial.ts"
-import { serviceName } from "../tunnel/wire.ts"
+import { serviceName, type StreamRequest } from "../tunnel/wire.ts"
 import type { Attached } from "./attached.ts"
 
 /** Whose connection it is, as the box's service may be told. */
@@ -54,23 +54,31 @@ export function reacher(attached: Attached): Reach {
   }
 }
 
-/** How a connection gets to the box: what is TLS end to end may ride a carrier, where one is ready. */
-export type Way = "stream" | "carrier-or-stream"
-
-/** A connection to a service; `undefined` while the box is away. */
+/** A stream to a service; `undefined` while the box is away. */
 export function openService(
   attached: Attached,
   friend: FriendName,
   service: string,
   caller: Caller,
-  way: Way = "stream",
 ): Duplex | undefined {
+  const request = requestFor(service, caller)
+  return request && attached.open(friend, request)
+}
+
+/** As `openService`, for what is TLS end to end: on a carrier, where one can be had. */
+export async function openSealed(
+  attached: Attached,
+  friend: FriendName,
+  service: string,
+  caller: Caller,
+): Promise<Duplex | undefined> {
+  const request = requestFor(service, caller)
+  return request && ((await attached.takeCarrier(friend, request)) ?? attached.open(friend, request))
+}
+
+function requestFor(service: string, { remote, local, hello }: Caller): StreamRequest | undefined {
   const name = serviceName(service)
-  if (!name) return undefined
-  const { remote, local, hello } = caller
-  const request = { service: name, remote, local, serverName: hello?.serverName, alpn: hello?.alpn ?? [] }
-  const carrier = way === "stream" ? undefined : attached.takeCarrier(friend, request)
-  return carrier ?? attached.open(friend, request)
+  return name && { service: name, remote, local, serverName: hello?.serverName, alpn: hello?.alpn ?? [] }
 }
 
 /** Node's HTTP client and nodemailer tune what they are given as if it were a socket; a stream has nothing to tune. */

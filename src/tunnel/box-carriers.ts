@@ -9,15 +9,13 @@ import type { Endpoint } from "../names/endpoint.ts"
 import { dial } from "../net/dial.ts"
 import { reset } from "../net/reset.ts"
 import { greeting, readCarrierHeader, type Ticket } from "./carrier.ts"
-import { CARRIER_AGE_MS_MAX, CARRIERS_READY_MAX } from "./settings.ts"
+import { CARRIER_AGE_MS_MAX, CARRIERS_MAX } from "./settings.ts"
 import type { StreamRequest } from "./wire.ts"
 
 /** Ours: a relay that does not answer this soon is asked for over the tunnel instead. */
 const CARRIER_DIAL_MS_MAX = 5_000
 /** Ours: the relay lets go of old carriers first; one that it forgot ends here. */
 const CARRIER_WAITS_MS_MAX = 2 * CARRIER_AGE_MS_MAX
-/** Ours: open and waiting at once; tickets beyond that are not used. Two fillings of the relay's pool. */
-const CARRIERS_WAITING_MAX = 2 * CARRIERS_READY_MAX
 
 /**
  * Connects to a service and splices; resolves to `false` when there is no such service. Rejects when it is down.
@@ -58,7 +56,7 @@ export function boxCarriers({ relay, serve, clock }: BoxCarriersOptions): BoxCar
   }
   return {
     dial: (tickets) => {
-      const room = CARRIERS_WAITING_MAX - waiting.size - coming
+      const room = CARRIERS_MAX - waiting.size - coming
       for (const made of tickets.slice(0, Math.max(0, room))) dialOne(made).catch(() => {}) // the relay has streams
     },
     close: () => {

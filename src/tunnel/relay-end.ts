@@ -32,6 +32,8 @@ export type RelayEnd = {
   claim(): Promise<string | undefined>
   /** Shows the box the verdict of every route of its friend; `false` if one of them breaks its promise. */
   show(verdicts: string): Promise<boolean>
+  /** Whether a stream can be opened: not once one side has said that it goes (GOAWAY, RFC 9113 §6.8). */
+  readonly takesStreams: boolean
   /**
    * Opens a stream to a service. It may be written to at once; if the box cannot open the service, the stream is
    * destroyed with a `FaultError` before it gave any byte.
@@ -76,6 +78,9 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
   return {
     pin,
     gone,
+    get takesStreams() {
+      return !session.closed && !session.destroyed
+    },
     open,
     claim: async () => {
       const { status, body } = await ask(session, CLAIM_PATH, "")

@@ -30,7 +30,9 @@ export const PING_DEADLINE_MS = 9_000
 
 /** Ours: carriers ready while nobody comes. */
 export const CARRIERS_READY_MIN = 4
-/** Ours: carriers ready at most. Many short connections are cheaper as streams, so more come only a quarter of a second later. */
+/** Ours: carriers ready at most. */
 export const CARRIERS_READY_MAX = 32
+/** Ours: carriers ready or on their way, for those who come all at once; the box dials no more. */
+export const CARRIERS_MAX = 64
 /** Ours: below what home routers keep an idle connection for; older carriers are replaced, not trusted. */
 export const CARRIER_AGE_MS_MAX = 60_000

@@ -4,8 +4,13 @@ import { once } from "node:events"
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net"
 import { socketAddress, type SocketAddress } from "../../../src/names/endpoint.ts"
 import { readCarrierHeader, ticket, type Ticket } from "../../../src/tunnel/carrier.ts"
-import { carrierPool } from "../../../src/tunnel/carrier-pool.ts"
-import { CARRIER_AGE_MS_MAX, CARRIERS_READY_MAX, CARRIERS_READY_MIN } from "../../../src/tunnel/settings.ts"
+import { CARRIER_PATIENCE_MS, carrierPool } from "../../../src/tunnel/carrier-pool.ts"
+import {
+  CARRIER_AGE_MS_MAX,
+  CARRIERS_MAX,
+  CARRIERS_READY_MAX,
+  CARRIERS_READY_MIN,
+} from "../../../src/tunnel/settings.ts"
 import { serviceName, type ServiceName, type StreamRequest } from "../../../src/tunnel/wire.ts"
 import { eventually } from "../../support/eventually.ts"
 import { handClock } from "../../support/hand-clock.ts"
@@ -41,12 +46,15 @@ type Answers = "dials" | "is slow" | "dials none"
 function pooled(answers: Answers = "dials") {
   const clock = handClock()
   const offered: Ticket[] = []
+  let dialled = Promise.resolve()
   const boxEnds: Socket[] = []
   const pool = carrierPool({
     offer: async (tickets) => {
       offered.push(...tickets)
-      await Promise.resolve() // the first offer is made while the pool is
-      if (answers === "dials") for (const made of tickets) await come(made)
+      const dialAll = async () => {
+        for (const made of tickets) await come(made)
+      }
+      if (answers === "dials") await (dialled = dialled.then(dialAll)) // one by one, so that both ends of each are known
       return answers !== "dials none"
     },
     newTicket: () => ticket(randomBytes),
@@ -68,7 +76,7 @@ test("a few carriers are ready before anybody comes, and one that is taken says 
   const { pool, offered, boxEnds, filled } = pooled()
   await filled()
   expect(offered).toHaveLength(CARRIERS_READY_MIN)
-  expect(pool.take(request)).toBeDefined()
+  expect(await pool.take(request)).toBeDefined()
   const [header] = (await once(boxEnds.at(-1) as Socket, "data")) as [Buffer]
   expect(readCarrierHeader(header, offered.at(-1) as Ticket)).toMatchObject({ kind: "value", value: request })
   pool.close()
@@ -90,23 +98,58 @@ test("a ticket that was not used in time is worth nothing, and a new one is offe
   pool.close()
 })
 
-test("when all are taken there is none until a moment later, then there are more, and after a quiet time fewer", async () => {
+test("more who come at once than are ready wait for carriers of their own, and after a quiet time few are ready", async () => {
   const { clock, pool, filled } = pooled()
   await filled()
-  for (let taken = 0; taken < CARRIERS_READY_MIN; taken++) expect(pool.take(request)).toBeDefined()
-  for (let more = 0; more < CARRIERS_READY_MIN; more++) expect(pool.take(request)).toBeUndefined()
+  const visitors = Array.from({ length: 4 * CARRIERS_READY_MIN }, () => pool.take(request))
+  const carriers = await Promise.all(visitors)
+  expect(new Set(carriers).size).toBe(visitors.length)
+  expect(carriers).not.toContain(undefined)
   await clock.turn(300)
-  await filled(4 * CARRIERS_READY_MIN)
+  await filled(2 * visitors.length)
   await clock.turn(60_000)
   expect(pool.readyCount).toBe(CARRIERS_READY_MIN)
   pool.close()
 })
 
-test("there are never more than the limit, however many come", async () => {
+test("who has waited too long rides a stream, and nobody waits again until a carrier has come", async () => {
+  const { clock, pool, offered, come } = pooled("is slow")
+  const waits = pool.take(request)
+  await clock.turn(CARRIER_PATIENCE_MS)
+  expect(await waits).toBeUndefined()
+  expect(await pool.take(request)).toBeUndefined()
+  await come(offered[0] as Ticket)
+  expect(await pool.take(request)).toBeDefined()
+  const [next] = [pool.take(request), await come(offered[1] as Ticket)]
+  expect(await next).toBeDefined()
+  pool.close()
+})
+
+test("who waits when the pool ends rides a stream", async () => {
+  const { pool } = pooled("is slow")
+  const waits = pool.take(request)
+  pool.close()
+  expect(await waits).toBeUndefined()
+  expect(await pool.take(request)).toBeUndefined()
+})
+
+test("there are never more than the limit, ready and on their way, however many come", async () => {
   const { clock, pool, offered } = pooled("is slow")
-  for (let taken = 0; taken < 10_000; taken++) pool.take(request)
+  const visitors = Array.from({ length: 10_000 }, () => pool.take(request))
+  expect(offered).toHaveLength(CARRIERS_MAX)
   await clock.turn(1_000)
-  expect(offered).toHaveLength(CARRIERS_READY_MAX)
+  expect(offered).toHaveLength(CARRIERS_MAX)
+  expect(new Set(await Promise.all(visitors))).toEqual(new Set([undefined]))
+  pool.close()
+})
+
+test("fewer are kept ready than may be on their way", async () => {
+  const { clock, pool, filled } = pooled()
+  await filled()
+  await Promise.all(Array.from({ length: CARRIERS_MAX }, () => pool.take(request)))
+  await clock.turn(300)
+  await filled(CARRIERS_READY_MAX)
+  expect(pool.readyCount).toBe(CARRIERS_READY_MAX)
   pool.close()
 })
 
@@ -135,6 +178,6 @@ test("a carrier that ended, or that speaks before it is asked to, is not handed 
 test("a box that dials none is not asked again", async () => {
   const { clock, pool, offered } = pooled("dials none")
   await clock.turn(60_000)
-  expect(pool.take(request)).toBeUndefined()
+  expect(await pool.take(request)).toBeUndefined()
   expect(offered).toHaveLength(CARRIERS_READY_MIN)
 })
