@@ -52,6 +52,27 @@ test("a stream that is not a socket is destroyed when the socket breaks", async 
   expect(stream.destroyed).toBe(true)
 })
 
+test("what comes in many pieces in one turn is written together, the first of them at once", async () => {
+  const writes: string[][] = []
+  const right = new Duplex({
+    read() {},
+    write: (piece, _encoding, done) => {
+      writes.push([String(piece)])
+      done()
+    },
+    writev: (pieces, done) => {
+      writes.push(pieces.map(({ chunk }) => String(chunk)))
+      done()
+    },
+  })
+  const left = new Duplex({ read() {}, write: (_piece, _encoding, done) => done() })
+  const ended = splice(left, right)
+  for (const piece of ["a", "b", "c", null]) left.push(piece)
+  right.push(null)
+  expect(await ended).toMatchObject({ leftToRightBytes: 3, how: "both-finished" })
+  expect(writes).toEqual([["a"], ["b", "c"]])
+})
+
 test("silence for too long ends it", async () => {
   const [left, right] = await Promise.all([pair(), pair()])
   expect(await splice(left.spliced, right.spliced, { idleDeadlineMs: 50 })).toMatchObject({ how: "idle" })

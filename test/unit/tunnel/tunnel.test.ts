@@ -14,6 +14,7 @@ import { tunnelDoor, type DoorOptions } from "../../../src/tunnel/door.ts"
 import { pinOf, type Pin } from "../../../src/tunnel/pin.ts"
 import type { RelayEnd } from "../../../src/tunnel/relay-end.ts"
 import { serviceName, type StreamRequest } from "../../../src/tunnel/wire.ts"
+import { eventually } from "../../support/eventually.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
 import { silentNetwork } from "../../support/silent-network.ts"
 
@@ -162,6 +163,20 @@ test("the box hears when the relay drains, and a running stream ends in peace", 
   expect(await text(stream)).toBe("begun and finished")
   await drained
   expect(await end.gone).toBe("closed")
+})
+
+test("a tunnel takes no more streams once the box leaves, and the running one ends in peace", async () => {
+  const bob = await relay()
+  const end = await box(bob)
+  const { box: alice } = await bob.attached
+  const stream = alice.open(wants("echo"))
+  stream.write("begun ")
+  await once(stream, "readable")
+  expect(alice.takesStreams).toBe(true)
+  void end.leave()
+  await eventually("the relay has heard it", () => !alice.takesStreams)
+  stream.end("and finished")
+  expect(await text(stream)).toBe("begun and finished")
 })
 
 test("a tunnel that was drained and whose other end fell silent is gone as soon as it is closed", async () => {
