@@ -1,20 +1,19 @@
 /**
- * Mail accepted and passed on, Waypost against Debian's Postfix, both durable, in one run and in turns: messages per
- * second until the last 250 and until the last arrival behind the relay, and processor time for each message.
+ * Mail accepted and passed on, Waypost in both of its ways against Debian's Postfix, in one run and in turns: messages per
+ * second until the last 250 and until the last arrival behind the relay, processor time for each message; then memory for
+ * one large message and for idle sessions. Prints every line that was asked of it.
  *
  *     npm run bench:mail -- [--messages 3000] [--rounds 3] [--sessions 20] [--bytes 10240] [--json]
  *
  * Rates depend on what else the machine does; processor time and the ratios in one round much less.
  */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { cpus } from "node:os"
-import { setTimeout as sleep } from "node:timers/promises"
 import { parseArgs } from "node:util"
-import { judgePath } from "../test/support/installed.ts"
-import { DOMAIN, startPostfixMx, startWaypostMx, type Contestant } from "./mail/contestants.ts"
-import { cpuSeconds } from "./mail/cpu.ts"
+import { KEEPS, PASSES, POSTFIX, startPostfixMx, startWaypostMx, type Contestant } from "./mail/contestants.ts"
+import { linesOf, type Row } from "./mail/lines.ts"
+import { idleSessionBytes, largeMailBytes } from "./mail/memory.ts"
 import { startSink, type Sink } from "./mail/sink.ts"
+import { LOADS, measure, type Load, type Measured } from "./mail/throughput.ts"
 
 const { values } = parseArgs({
   options: {
@@ -25,54 +24,44 @@ const { values } = parseArgs({
     json: { type: "boolean", default: false },
   },
 })
-const [messages, rounds, sessions, bytes] = [values.messages, values.rounds, values.sessions, values.bytes].map(
-  Number,
-) as [number, number, number, number]
+const amount = { messages: Number(values.messages), sessions: Number(values.sessions), bytes: Number(values.bytes) }
+const rounds = Number(values.rounds)
 
-const LOADS = { "a connection for each message": [], "connections reused": ["-d"] } as const
-type Load = keyof typeof LOADS
-
-type Measured = {
-  readonly who: string
-  readonly load: Load
-  readonly acceptedPerSecond: number
-  readonly relayedPerSecond: number
-  readonly cpuMsPerMessage: number
+const sink = await startSink()
+const contestants = [
+  await startWaypostMx(sink.port, KEEPS),
+  await startWaypostMx(sink.port, PASSES),
+  await startPostfixMx(sink.port),
+]
+const all: Measured[] = []
+const memory: { who: string; largeMailBytes: number; idleSessionBytes: number | undefined }[] = []
+try {
+  for (const contestant of contestants) memory.push(await weigh(contestant, sink))
+  for (let round = 1; round <= rounds; round++) await run(round)
+} finally {
+  await Promise.all(contestants.map((contestant) => contestant.stop()))
+  await sink.stop()
 }
 
-/** Ours: a round that has not arrived by then has failed. */
-const ARRIVAL_MS_MAX = 120_000
+/** An idle session of Postfix is a process, of which it has a hundred here. */
+async function weigh(contestant: Contestant, at: Sink): Promise<(typeof memory)[number]> {
+  tell(`memory: ${contestant.name}`)
+  const idle = contestant.name === POSTFIX ? undefined : await idleSessionBytes(contestant, at)
+  const large = await largeMailBytes(contestant, at)
+  return { who: contestant.name, largeMailBytes: Math.round(large), idleSessionBytes: idle && Math.round(idle) }
+}
 
-async function measure(contestant: Contestant, load: Load, sink: Sink): Promise<Measured> {
-  const before = sink.received()
-  const cpuBefore = cpuSeconds(contestant.pid)
-  const begun = performance.now()
-  const flags = ["-s", sessions, "-l", bytes, "-m", messages, ...LOADS[load], "-f", "a@x.test", "-t", `b@${DOMAIN}`]
-  const source = spawn(judgePath("smtp-source"), [...flags.map(String), `127.0.0.1:${contestant.port}`], {
-    stdio: "inherit",
-  })
-  const [code] = (await once(source, "exit")) as [number | null]
-  if (code !== 0) throw new Error(`smtp-source ended with ${code} against ${contestant.name}`)
-  const acceptedMs = performance.now() - begun
-  await arrival(sink, before + messages)
-  const relayedMs = performance.now() - begun
-  await sleep(500) // what is still written down about the last ones belongs to them
-  const cpuMs = (cpuSeconds(contestant.pid) - cpuBefore) * 1000
-  return {
-    who: contestant.name,
-    load,
-    acceptedPerSecond: messages / (acceptedMs / 1000),
-    relayedPerSecond: messages / (relayedMs / 1000),
-    cpuMsPerMessage: cpuMs / messages,
+async function run(round: number): Promise<void> {
+  for (const load of Object.keys(LOADS) as Load[]) {
+    for (const contestant of round % 2 === 1 ? contestants : contestants.toReversed()) {
+      tell(`round ${round} of ${rounds}: ${contestant.name}, ${load}`)
+      all.push(await measure(contestant, load, amount, sink))
+    }
   }
 }
 
-async function arrival(sink: Sink, count: number): Promise<void> {
-  const until = performance.now() + ARRIVAL_MS_MAX
-  while (sink.received() < count) {
-    if (performance.now() > until) throw new Error(`only ${sink.received()} of ${count} messages arrived`)
-    await sleep(5)
-  }
+function tell(line: string): void {
+  if (!values.json) process.stderr.write(`${line}\n`)
 }
 
 function median(numbers: readonly number[]): number {
@@ -80,24 +69,7 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? 0
 }
 
-const sink = await startSink()
-const contestants = [await startWaypostMx(sink.port), await startPostfixMx(sink.port)]
-const all: Measured[] = []
-try {
-  for (let round = 1; round <= rounds; round++) {
-    for (const load of Object.keys(LOADS) as Load[]) {
-      for (const contestant of round % 2 === 1 ? contestants : contestants.toReversed()) {
-        if (!values.json) process.stderr.write(`round ${round} of ${rounds}: ${contestant.name}, ${load}\n`)
-        all.push(await measure(contestant, load, sink))
-      }
-    }
-  }
-} finally {
-  await Promise.all(contestants.map((contestant) => contestant.stop()))
-  await sink.stop()
-}
-
-const rows = (Object.keys(LOADS) as Load[]).flatMap((load) =>
+const rows: Row[] = (Object.keys(LOADS) as Load[]).flatMap((load) =>
   contestants.map(({ name }) => {
     const own = all.filter((one) => one.load === load && one.who === name)
     return {
@@ -109,6 +81,17 @@ const rows = (Object.keys(LOADS) as Load[]).flatMap((load) =>
     }
   }),
 )
+const lines = [KEEPS, PASSES].flatMap((who) =>
+  linesOf(
+    who,
+    rows,
+    memory.find((one) => one.who === who),
+  ),
+)
 if (values.json)
-  console.log(JSON.stringify({ messages, rounds, sessions, bytes, cores: cpus().length, rows }, undefined, 2))
-else console.table(rows)
+  console.log(JSON.stringify({ ...amount, rounds, cores: cpus().length, rows, memory, lines }, undefined, 2))
+else {
+  console.table(rows)
+  console.table(memory)
+  console.table(lines)
+}

@@ -1,4 +1,4 @@
-/** The two backup MXs that are compared: Waypost and Debian's Postfix, each in front of the same sink. */
+/** The backup MXs that are compared: Waypost in both of its ways, and Debian's Postfix, each in front of the same sink. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
@@ -19,7 +19,12 @@ export type Contestant = {
 
 export const DOMAIN = "y.test"
 
-export async function startWaypostMx(sinkPort: number): Promise<Contestant> {
+/** Waypost's two ways: mail passes while its sender waits, or every mail is kept first, as Postfix does. */
+export const PASSES = "Waypost, cut-through"
+export const KEEPS = "Waypost, kept first"
+export const POSTFIX = "Postfix"
+
+export async function startWaypostMx(sinkPort: number, name: typeof PASSES | typeof KEEPS): Promise<Contestant> {
   const folder = await mkdtemp(join(tmpdir(), "waypost-bench-mail-"))
   const port = await freePort()
   const file = join(folder, "relay.yaml")
@@ -27,7 +32,7 @@ export async function startWaypostMx(sinkPort: number): Promise<Contestant> {
 relay: { name: relay.bob.example }
 listeners: { smtp: { bind: "127.0.0.1:${port}", protocol: smtp } }
 friends:
-  dave: { domains: [${DOMAIN}], routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}", cut-through: false } } }
+  dave: { domains: [${DOMAIN}], routes: { smtp: { mode: peer, to: "127.0.0.1:${sinkPort}", cut-through: ${name === PASSES} } } }
 `
   await writeFile(file, config)
   const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
@@ -36,7 +41,7 @@ friends:
   })
   await waitForPort(port)
   return {
-    name: "Waypost",
+    name,
     port,
     pid: child.pid ?? 0,
     stop: async () => {
@@ -58,9 +63,10 @@ export async function startPostfixMx(sinkPort: number): Promise<Contestant> {
       "smtpd_client_connection_count_limit = 0",
       "smtpd_client_connection_rate_limit = 0",
       "smtpd_recipient_restrictions = reject_unauth_destination",
+      "message_size_limit = 0",
     ],
   })
   await waitForPort(port)
   const pid = Number(await readFile(join(postfix.folder, "queue", "pid", "master.pid"), "utf8"))
-  return { name: "Postfix", port, pid, stop: () => postfix.stop() }
+  return { name: POSTFIX, port, pid, stop: () => postfix.stop() }
 }

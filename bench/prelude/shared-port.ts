@@ -7,7 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { MAIN } from "../../test/support/waypost.ts"
-import { cpuSeconds } from "../mail/cpu.ts"
+import { cpuSeconds } from "../mail/family.ts"
 
 export const FRIENDS_HOST = "mx.alice.example"
 /** An address of the friend's own, where nothing is spoken for her. */

@@ -1,4 +1,4 @@
-/** Processor time of a program with everything it has started, from proc(5). */
+/** Processor time and memory of a program with everything it has started, from proc(5). */
 import { readdirSync, readFileSync } from "node:fs"
 
 /** USER_HZ: what proc(5) counts in, on every Linux that Node runs on. */
@@ -6,6 +6,25 @@ const TICKS_PER_SECOND = 100
 
 /** Seconds that this process, those it has started, and those of them that have ended took so far. */
 export function cpuSeconds(pid: number): number {
+  const ticks = familyOf(pid).reduce((sum, { own, reaped }) => sum + own + reaped, 0)
+  return ticks / TICKS_PER_SECOND
+}
+
+/** Memory of this process and those it has started: what they share is shared out between them. */
+export function pssBytes(pid: number): number {
+  return familyOf(pid).reduce((sum, { id }) => sum + pssOf(id), 0)
+}
+
+function pssOf(pid: number): number {
+  try {
+    const kib = /^Pss:\s+(?<kib>\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.groups?.["kib"]
+    return Number(kib ?? 0) * 1024
+  } catch {
+    return 0 // it has just ended
+  }
+}
+
+function familyOf(pid: number): readonly Stat[] {
   const processes = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => readStat(Number(name)) ?? [])
@@ -15,8 +34,7 @@ export function cpuSeconds(pid: number): number {
     for (const { id, parent } of processes) if (family.has(parent)) family.add(id)
     grown = family.size > before
   }
-  const ticks = processes.filter(({ id }) => family.has(id)).reduce((sum, { own, reaped }) => sum + own + reaped, 0)
-  return ticks / TICKS_PER_SECOND
+  return processes.filter(({ id }) => family.has(id))
 }
 
 type Stat = { readonly id: number; readonly parent: number; readonly own: number; readonly reaped: number }
