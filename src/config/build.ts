@@ -30,6 +30,7 @@ function builtListener(name: string, listener: FileListener): Listener {
     protocol: listener.protocol,
     acceptProxy: listener["accept-proxy"],
     greetWaitMs: listener["greet-wait"] ?? 0,
+    odmr: listener.odmr ?? false,
     friend: listener.friend,
     default: listener.default,
   }
@@ -39,12 +40,15 @@ type Around = { readonly listeners: FileContent["listeners"]; readonly folder: s
 
 function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Around): Friend {
   const { promise, domains, addresses, rate, routes } = friend
+  const secretFile = friend["odmr-secret-file"]
   return {
     name,
     promise,
     domains,
     addresses,
     bytesPerSecondMax: rate,
+    wakeFrom: friend["wake-from"],
+    odmrSecretFile: secretFile === undefined ? undefined : resolve(folder, secretFile),
     routes: Object.entries(routes).flatMap(([listenerName, route]) => {
       const listener = listeners[listenerName]
       return listener

@@ -38,6 +38,8 @@ export type Listener = {
   readonly acceptProxy: readonly Cidr[]
   /** Mail: who talks before the greeting, which comes after this, is turned away. 0: it comes at once. */
   readonly greetWaitMs: number
+  /** Friends' servers fetch their mail here (RFC 2645). */
+  readonly odmr: boolean
   /** The whole listener is this friend's. */
   readonly friend: FriendName | undefined
   /** TLS listeners: the friend who gets connections that name nobody, or somebody unknown. `undefined`: they get an alert. */

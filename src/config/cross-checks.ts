@@ -68,10 +68,11 @@ function checkListenersFriends(draft: Draft, source: Source): void {
         "only tls listeners have it",
       )
     }
-    if (listener["greet-wait"] !== undefined && listener.protocol && listener.protocol !== "smtp") {
+    for (const key of ["greet-wait", "odmr"] as const) {
+      if (listener[key] === undefined || !listener.protocol || listener.protocol === "smtp") continue
       source.faultAtKey(
-        ["listeners", name, "greet-wait"],
-        `greet-wait means nothing on protocol ${listener.protocol}`,
+        ["listeners", name, key],
+        `${key} means nothing on protocol ${listener.protocol}`,
         "only smtp listeners have it",
       )
     }

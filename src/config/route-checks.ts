@@ -162,12 +162,15 @@ function checkOwner({ friendName, listener, listenerName, path }: Subject, sourc
   )
 }
 
-function checkTarget({ listenerName, route, path }: Subject, draft: Draft, source: Source): void {
+function checkTarget({ friend, listenerName, route, path }: Subject, draft: Draft, source: Source): void {
   const places: readonly (Endpoint | "box")[] = route.to ?? []
   const toBox = places.includes("box")
   if (toBox && places.length > 1)
     source.faultAt([...path, "to"], "box stands in a list", "box alone; a box has one tunnel to this relay")
-  if (toBox && !Object.values(draft.listeners).some((listener) => listener.protocol === "tunnel")) {
+  // Whose server fetches his mail (ATRN) needs no other way home.
+  const fetches = friend["odmr-secret-file"] !== undefined && route.mode === "peer"
+  const mayAttach = Object.values(draft.listeners).some((listener) => listener.protocol === "tunnel")
+  if (toBox && !mayAttach && !fetches) {
     source.faultAt(
       [...path, "to"],
       "no listener lets a box attach",

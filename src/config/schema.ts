@@ -101,6 +101,10 @@ export const listenerSchema = z
       "a duration up to a minute",
       "smtp only: how long to wait before the greeting, as in 6s; who talks meanwhile is turned away",
     ).optional(),
+    odmr: z
+      .boolean()
+      .meta({ description: "smtp only: true lets friends' servers log in and fetch their mail (ATRN, RFC 2645)" })
+      .optional(),
     friend: z.string().meta({ description: "the one friend whose listener this is, whatever arrives" }).optional(),
     default: z
       .string()
@@ -199,6 +203,13 @@ export const friendSchema = z
       .meta({ description: "a list of the relay's addresses that are this friend's alone" })
       .default([]),
     rate: rate.optional(),
+    "wake-from": z
+      .array(leaf(cidr, "an address range", "an address or a range, as in 203.0.113.9"))
+      .meta({ description: "from where this friend's mail server may ask for his mail (ETRN), as in [203.0.113.9]" })
+      .default([]),
+    "odmr-secret-file": leaf(folder, "a file", "a file, from where this file is, with one line: the secret")
+      .meta({ description: "the file with the secret by which this friend's server fetches his mail (ATRN)" })
+      .optional(),
     routes: z.record(z.string(), routeSchema).meta({ description: "routes by the name of their listener" }).default({}),
   })
   .meta({ description: "a map with domains and routes" })

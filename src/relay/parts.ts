@@ -37,6 +37,7 @@ import type { HomeOffers } from "./home-offers.ts"
 import { MailAccounts } from "./mail-accounts.ts"
 import { KernelPath } from "./kernel-path.ts"
 import { mailDns, type MailDns } from "./mail-dns.ts"
+import { wakingPart } from "./waking-part.ts"
 import { mailQueue } from "./mail-queue.ts"
 import { Traffic } from "./traffic.ts"
 
@@ -226,6 +227,7 @@ function mailParts(
     log,
     kept: () => delivery.nudge(),
     refused: (why) => mailAccounts.refused(why),
+    waking: wakingPart(now, { clock, log }, { spool, delivery }),
     rates: new Rates(() => now.standing.config.limits, clock),
     taken: (friend, { listener, unnamed }, how) => {
       mailAccounts.taken(friend, how)

@@ -4,7 +4,7 @@
  */
 import type { Endpoint } from "../names/endpoint.ts"
 import type { Hostname, HostPattern } from "../names/hostname.ts"
-import type { IpAddress } from "../names/ip-address.ts"
+import type { Cidr, IpAddress } from "../names/ip-address.ts"
 
 /** A friend's name in the configuration: also what limits, quotas and logs are kept by. */
 export type FriendName = string
@@ -124,6 +124,10 @@ export type Friend = {
   readonly addresses: readonly IpAddress[]
   /** Of all dedicated connections together, both directions; `undefined`: as fast as it goes. */
   readonly bytesPerSecondMax: number | undefined
+  /** From where his mail server may ask for his mail (ETRN). */
+  readonly wakeFrom: readonly Cidr[]
+  /** What his mail server proves itself by when it fetches (ATRN): a file, absolute. */
+  readonly odmrSecretFile: string | undefined
   readonly routes: readonly Route[]
 }
 

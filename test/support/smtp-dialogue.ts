@@ -154,6 +154,15 @@ export class SmtpClient {
     this.#listen()
   }
 
+  /** From here on somebody else speaks at this end. */
+  becomes(other: Socket): void {
+    this.#socket.removeAllListeners("data")
+    this.#socket.pipe(other).pipe(this.#socket)
+    other.on("error", () => this.#socket.destroy())
+    other.on("close", () => this.#socket.destroy())
+    this.#socket.on("close", () => other.destroy())
+  }
+
   /** The certificate that the server showed, PEM; `undefined` before TLS. */
   peerCertificate(): string | undefined {
     return this.#socket instanceof TLSSocket ? this.#socket.getPeerX509Certificate()?.toString() : undefined

@@ -4,8 +4,10 @@
  */
 import { grace } from "../../clock/grace.ts"
 import type { Log } from "../../log/log.ts"
+import type { FriendName } from "../../route/route.ts"
 import type { MessageId, Spool } from "../../store/spool.ts"
 import { failed, type Answer } from "./answer.ts"
+import { LOAN_LINGER_MS, takes, type Lent, type Loan } from "./loan.ts"
 import { Destination, type Job } from "./destination.ts"
 import type { Answers, How } from "./ledger.ts"
 import { openCourier, type Courier } from "../transfer/courier.ts"
@@ -46,6 +48,7 @@ export class Lanes {
   readonly #spool: Spool
   readonly #settle: Settle
   readonly #destinations = new Map<string, Destination>()
+  readonly #loans = new Map<FriendName, Lent>()
   /** Lanes by whose share they are. */
   readonly #shares = new Map<string, number>()
   readonly #running = new Set<Promise<void>>()
@@ -68,6 +71,8 @@ export class Lanes {
   add(job: Job, target: Target | Answer): void {
     if (this.#stopping.signal.aborted) return void this.#run(this.#settle(job, NOBODY, UNTRIED))
     if (!("by" in target)) return void this.#run(this.#settle(job, everybody(job, target), { ...UNTRIED, tried: true }))
+    const loan = this.#loans.get(job.message.friend)
+    if (loan && takes(loan, job)) return loan.line.add(job)
     const key = targetKey(target)
     const destination = this.#destinations.get(key) ?? new Destination(target, this.#way.clock, this.#way.dice)
     this.#destinations.set(key, destination)
@@ -85,15 +90,15 @@ export class Lanes {
 
   /** Gives back what no lane has taken yet. Resolves when it is given back. */
   async withdraw(ids: ReadonlySet<MessageId>): Promise<void> {
-    const jobs = [...this.#destinations.values()].flatMap((destination) => destination.withdraw(ids))
+    const jobs = this.#lines.flatMap((line) => line.withdraw(ids))
     await Promise.all(jobs.map((job) => this.#run(this.#settle(job, NOBODY, UNTRIED))))
   }
 
   /** Lets running messages end, cuts them after a grace or when `cut` fires, and resolves when all is settled. */
   async stop(cut?: AbortSignal): Promise<void> {
     this.#stopping.abort()
-    for (const destination of this.#destinations.values()) {
-      for (const job of destination.empty()) void this.#run(this.#settle(job, NOBODY, UNTRIED))
+    for (const line of this.#lines) {
+      for (const job of line.empty()) void this.#run(this.#settle(job, NOBODY, UNTRIED))
     }
     const forget = grace(this.#way.clock, STOP_GRACE_MS, cut, () => {
       this.#cut = true
@@ -101,6 +106,57 @@ export class Lanes {
     })
     while (this.#running.size > 0) await Promise.all(this.#running)
     forget()
+  }
+
+  /** Whether a friend's mail is going over a connection of his own at the moment. */
+  isLent(friend: FriendName): boolean {
+    return this.#loans.has(friend)
+  }
+
+  /** Sends what is or comes in line for a friend over this session, until nothing comes for a moment or it breaks. */
+  lend(loan: Loan): Promise<void> {
+    const { session, friend } = loan
+    if (this.#stopping.signal.aborted || this.isLent(friend)) return session.quit()
+    const target = {
+      by: "route",
+      friend,
+      hops: [],
+      tls: "opportunistic",
+      xclient: false,
+      domain: this.#way.name,
+    } as const
+    const lent = { ...loan, line: new Destination(target, this.#way.clock, this.#way.dice) }
+    this.#loans.set(friend, lent)
+    this.#couriers.add(session)
+    for (const { line, job } of this.#inLineFor(friend)) this.add(job, line.target)
+    return this.#run(this.#lent(lent))
+  }
+
+  #inLineFor(friend: FriendName): readonly { readonly line: Destination; readonly job: Job }[] {
+    const lines = [...this.#destinations.values()].filter(
+      ({ target }) => target.by === "route" && target.friend === friend,
+    )
+    return lines.flatMap((line) => line.empty().map((job) => ({ line, job })))
+  }
+
+  async #lent({ friend, session, line }: Lent): Promise<void> {
+    try {
+      const next = async (): Promise<Job | undefined> => line.take() ?? (await line.wait(LOAN_LINGER_MS))
+      for (let job = await next(); job; job = session.usable ? await next() : undefined) {
+        const { answers } = await this.#deliver(job, session, undefined)
+        const kept = this.#stopping.signal.aborted ? withoutLater(answers) : answers
+        await this.#run(this.#settle(job, kept, { notBefore: undefined, tried: true }))
+        if (this.#stopping.signal.aborted) break
+      }
+    } finally {
+      this.#loans.delete(friend)
+      for (const job of line.empty()) void this.#run(this.#settle(job, NOBODY, UNTRIED))
+      this.#leave(session)
+    }
+  }
+
+  get #lines(): readonly Destination[] {
+    return [...this.#destinations.values(), ...[...this.#loans.values()].map(({ line }) => line)]
   }
 
   #run(work: Promise<void>): Promise<void> {

@@ -3,6 +3,7 @@
  * deliveries, session.ts speaks, decide.ts draws the conclusions, ledger.ts records them. The spool alone is memory
  * that lasts: whatever is in here may be lost with the process.
  */
+import type { Duplex } from "node:stream"
 import type { Clock, Instant } from "../../clock/clock.ts"
 import type { Log } from "../../log/log.ts"
 import type { SocketAddress } from "../../names/endpoint.ts"
@@ -18,6 +19,8 @@ import type { DeliveredJournal } from "./delivered-journal.ts"
 import type { Job } from "./destination.ts"
 import { dialTcp, type Dial, type ReachBox } from "./dial.ts"
 import { Lanes, type Settle } from "./lanes.ts"
+import type { Loan } from "./loan.ts"
+import { openSession, Session } from "./session.ts"
 import { Ledger, type Answers, type How } from "./ledger.ts"
 import { systemMxResolver, type MxResolver } from "./mx.ts"
 import { FORGET_EVERY_MS, forgetUntold } from "./not-told.ts"
@@ -82,9 +85,19 @@ export interface MailDelivery {
    * be, else it stays held. Resolves to how many recipients; none while it is being sent at this very moment.
    */
   refuse(id: MessageId, reason: string): Promise<number>
+  /** Whether a friend's mail is being fetched at the moment. */
+  isFetched(friend: FriendName): boolean
+  /**
+   * Delivers what waits for a friend over a connection that his server has opened and turned round (RFC 2645). Resolves when that is done,
+   * or the connection has ended.
+   */
+  fetch(fetched: Fetched): Promise<void>
   /** Begins nothing new. Resolves when what was running is recorded; what takes too long, or runs when `cut` fires, is cut and comes again. */
   stop(cut?: AbortSignal): Promise<void>
 }
+
+/** `secure`: TLS runs on it already, in which the friend's server was the client. */
+export type Fetched = Omit<Loan, "session"> & { readonly socket: Duplex; readonly secure: boolean }
 
 /** Ours: messages of one friend in memory; the rest stays in the spool, and nobody else waits behind it. */
 export const HELD_PER_FRIEND_MAX = 200
@@ -183,6 +196,22 @@ class Scheduler implements MailDelivery {
     await this.#ledger.record({ message, recipients }, answers, BY_HAND, this.#stopping.signal)
     this.nudge() // the notice
     return recipients.length
+  }
+
+  isFetched(friend: FriendName): boolean {
+    return this.#lanes.isLent(friend)
+  }
+
+  async fetch({ socket, secure, ...loan }: Fetched): Promise<void> {
+    const { name, clock, log } = this.#options
+    const host = `the server that fetches for ${loan.friend}`
+    const about = { name, clock, signal: this.#stopping.signal, host, peerName: undefined, tlsOptions: {} }
+    const session = await openSession(socket, { ...about, tls: "plain", secured: secure })
+    if (!(session instanceof Session)) return log.info("mail-not-fetched", { friend: loan.friend, why: session.detail })
+    const ended = this.#lanes.lend({ ...loan, session })
+    const messages = await this.wake(loan.friend)
+    log.info("mail on its way home", { friend: loan.friend, messages })
+    await ended
   }
 
   async stop(cut?: AbortSignal): Promise<void> {

@@ -42,6 +42,8 @@ export type ClientOptions = {
   readonly peerName: Hostname | IpAddress | undefined
   readonly tls: "plain" | "if-offered" | "required"
   readonly tlsOptions: ConnectionOptions
+  /** The socket is TLS already. */
+  readonly secured?: boolean
   /** Asked once TLS is there, before anything is said over it: what is wrong with whom it is with. */
   readonly unproven?: (socket: TLSSocket) => string | undefined
 }
@@ -73,13 +75,14 @@ export class SmtpClient extends Base {
   readonly #ownName: Hostname
   readonly #unproven: ClientOptions["unproven"]
 
-  constructor({ socket, name, peerName, tls, tlsOptions, unproven }: ClientOptions) {
+  constructor({ socket, name, peerName, tls, tlsOptions, secured = false, unproven }: ClientOptions) {
     super({
       // A stream of a tunnel has all that nodemailer asks of a socket: events, write, cork, end, destroy, setTimeout.
       connection: socket as NonNullable<SMTPConnectionOptions["connection"]>,
       host: peerName ?? "0.0.0.0", // an address is not sent as SNI
       name,
-      secure: false,
+      secure: secured,
+      secured,
       ignoreTLS: tls === "plain",
       requireTLS: tls === "required",
       opportunisticTLS: tls === "if-offered",

@@ -7,6 +7,7 @@ import type { FriendName, ListenerName, Route, Unnamed } from "../../route/route
 import type { MessageId, Spool } from "../../store/spool.ts"
 import type { Checker } from "../auth/checker.ts"
 import type { CutThrough } from "../cut-through/cut-through.ts"
+import type { Waking } from "./waking.ts"
 import type { RecipientLists } from "./recipient-lists.ts"
 import type { Rates } from "./rates.ts"
 import type { Strangers } from "./strangers.ts"
@@ -31,6 +32,8 @@ export type Intake = {
   readonly clock: Clock
   readonly log: Log
   readonly refusals: RecentRefusals
+  /** `undefined`: no server asks for its mail. */
+  readonly waking: Waking | undefined
   /** `undefined`: as often as they like. */
   readonly rates: Rates | undefined
   /** `undefined`: everything is kept. */

@@ -20,6 +20,7 @@ import { RecipientLists } from "./recipient-lists.ts"
 import { RecentRefusals } from "./recent-refusals.ts"
 import type { Strangers } from "./strangers.ts"
 import { MailSession } from "./session.ts"
+import type { Waking } from "./waking.ts"
 
 export type MailServerOptions = {
   /** In the greeting, in Received lines and in the certificate. */
@@ -40,6 +41,8 @@ export type MailServerOptions = {
   readonly taken?: (friend: FriendName, came: CameBy, how: Taking) => void
   /** Called for whatever is refused. */
   readonly refused?: (why: FaultCode) => void
+  /** How friends' servers ask for their mail. Without it none does. */
+  readonly waking?: Waking
   /** How often senders may come. Without it, as often as they like. */
   readonly rates?: Rates
   /** Passes mail on while its sender waits. Without it everything is kept. */
@@ -68,8 +71,8 @@ export interface MailServer {
 const IDLE_MS_MAX = 5 * 60_000
 /** Ours: how long a message that is coming in may still take when the relay is stopped. */
 export const STOP_MS_MAX = 30_000
-/** What the library offers and a relay has no use for. */
-const DISABLED = ["AUTH", "HELP", "WIZ", "SHELL", "KILL", "XCLIENT", "XFORWARD"]
+/** What the library offers and a relay has no use for. AUTH is ours, where servers fetch their mail. */
+const DISABLED = ["HELP", "WIZ", "SHELL", "KILL", "XCLIENT", "XFORWARD"]
 
 export function mailServer(options: MailServerOptions): MailServer {
   return new LibraryMailServer(options)
@@ -87,6 +90,7 @@ class LibraryMailServer implements MailServer {
     this.#library = new SMTPServer({
       ...(tls ? { ...tls, minVersion: "TLSv1.2" } : { hideSTARTTLS: true }),
       name,
+      authOptional: true,
       disabledCommands: tls ? DISABLED : [...DISABLED, "STARTTLS"],
       disableReverseLookup: true,
       hideENHANCEDSTATUSCODES: false,
@@ -114,6 +118,7 @@ class LibraryMailServer implements MailServer {
       taken,
       refused,
       rates,
+      waking: options.waking,
       cutThrough,
       strangers,
       checker: options.checker,

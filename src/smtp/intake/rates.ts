@@ -2,10 +2,11 @@
  * How often somebody may come in a minute: connections and messages of one source, messages for one friend. Counts only,
  * and only of the minute that runs; who comes from this machine is not counted (as Postfix: smtpd_client_event_limit_exceptions).
  */
-import type { Clock, Instant } from "../../clock/clock.ts"
+import type { Clock } from "../../clock/clock.ts"
 import { fault, type Fault } from "../../faults/faults.ts"
 import { isLoopback, type IpAddress } from "../../names/ip-address.ts"
 import { sourceOf } from "../../net/admission.ts"
+import { MinuteCount } from "../../net/minute-count.ts"
 import type { FriendName } from "../../route/route.ts"
 
 export type RateLimits = {
@@ -13,10 +14,6 @@ export type RateLimits = {
   readonly mailsPerSourcePerMinuteMax: number
   readonly mailsPerFriendPerMinuteMax: number
 }
-
-const MINUTE_MS = 60_000
-/** Ours: sources remembered in one minute, about 5 MB. Whoever comes from more has so many that a limit for each is no limit. */
-export const SOURCES_MAX = 50_000
 
 export class Rates {
   readonly #limits: () => RateLimits
@@ -51,30 +48,5 @@ export class Rates {
     const max = this.#limits().mailsPerFriendPerMinuteMax
     const fits = isLoopback(from) || this.#friends.add(friend, max)
     return fits ? undefined : fault("FRIEND_GETS_TOO_MUCH", `${friend}: more than ${max} in a minute`)
-  }
-}
-
-/** How many of each in the minute that runs. */
-class MinuteCount {
-  readonly #clock: Clock
-  readonly #counts = new Map<string, number>()
-  #ends: Instant = 0
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  /** False: it is one too many. */
-  add(key: string, max: number): boolean {
-    const now = this.#clock.now()
-    if (now >= this.#ends || now < this.#ends - MINUTE_MS) {
-      this.#counts.clear()
-      this.#ends = now + MINUTE_MS
-    }
-    const count = this.#counts.get(key)
-    if (count === undefined && this.#counts.size >= SOURCES_MAX) return true
-    if ((count ?? 0) >= max) return false
-    this.#counts.set(key, (count ?? 0) + 1)
-    return true
   }
 }

@@ -14,6 +14,7 @@ import { Dialogue, type Answer, type Peer } from "./dialogue.ts"
 import type { IncomingMessage } from "./incoming-message.ts"
 import type { Intake } from "./intake.ts"
 import { replyText as oneLine, type Reply } from "../delivery/reply.ts"
+import type { Fetching, LoggedIn, WakingSession } from "./waking.ts"
 import { addressLiteral } from "./received.ts"
 import { quoted, replyText, theirStatus, theirText } from "./reply-text.ts"
 
@@ -26,8 +27,8 @@ export const SESSION_MS_MAX = 3_600_000
 /** RFC 5321 §4.5.3.1.2: a domain has at most 255 octets. */
 const HELO_CHARS_MAX = 255
 
-/** RFC 2920 §3.1: what follows these depends on their answer, so they come last in a group of commands. */
-const LAST_IN_GROUP = /^(?:EHLO|HELO|STARTTLS|DATA)\b/i
+/** RFC 2920 §3.1, RFC 1985 §4, RFC 4954 §4, RFC 2645 §5: what follows these depends on their answer, so they come last in a group of commands. */
+const LAST_IN_GROUP = /^(?:EHLO|HELO|STARTTLS|DATA|ETRN|AUTH|ATRN)\b/i
 /** RFC 3030 §2. */
 const BDAT = /^BDAT +(?<bytes>\d{1,15})(?<last> +LAST)? *$/i
 const ENHANCED_CODE = /^[245]\.\d{1,3}\.\d{1,3}$/
@@ -37,6 +38,9 @@ export class MailSession extends SMTPConnection {
   readonly #arrival: Arrival
   readonly #gone: () => void
   readonly #dialogue: Dialogue
+  readonly #waking: WakingSession | undefined
+  /** We are the client here now: nothing more is said in our name. */
+  #turned = false
   #receiving: IncomingMessage | "nothing of use" | undefined
   #goodbye: FaultCode | undefined
   #isAnswered = false
@@ -55,12 +59,14 @@ export class MailSession extends SMTPConnection {
     this.#arrival = arrival
     this.#gone = gone
     this.#dialogue = new Dialogue(intake, arrival)
+    this.#waking = intake.waking?.session(arrival.listener, arrival.remote.address)
     this.needsUpgrade = arrival.after === "STARTTLS"
     this.#isAnswered = arrival.after !== undefined
   }
 
   /** Says goodbye: at once, or when the message that is coming in has its answer. */
   end(why: FaultCode): void {
+    if (this.#turned) return
     this.#goodbye = why
     if (!this.#receiving) this.#refuse(fault(why, "the session is ended"))
   }
@@ -234,6 +240,72 @@ export class MailSession extends SMTPConnection {
     resume()
   }
 
+  /** RFC 1985. */
+  handler_ETRN(command: Buffer, done: () => void): void {
+    void this.#etrn(command.toString(), done)
+  }
+
+  async #etrn(line: string, done: () => void): Promise<void> {
+    if (!this.#waking?.knows("ETRN")) return this.#unknownCommand(done)
+    const said = await this.#waking.etrn(line, this.secure)
+    if (said.kind === "good") this.send(250, said.text, "2.0.0")
+    else this.#refuse(said.why)
+    done()
+  }
+
+  override handler_AUTH(command: Buffer, done: () => void): void {
+    if (!this.#waking?.knows("AUTH")) return this.#unknownCommand(done)
+    void this.#loggedIn(this.#waking.auth(command.toString(), this.secure), done)
+  }
+
+  async #loggedIn(asked: Promise<LoggedIn>, done: () => void): Promise<void> {
+    const said = await asked
+    if (said.kind === "challenge") {
+      this._nextHandler = (response: Buffer, next: () => void) => {
+        if (this.#waking) void this.#loggedIn(this.#waking.response(response.toString(), this.secure), next)
+      }
+      this.send(334, said.text, false)
+    } else if (said.kind === "in") this.send(235, "You are known", "2.7.0")
+    else {
+      this.#refuse(said.why)
+      return void this.#intake.clock.after(ERROR_DELAY_MS, done) // who guesses is slowed from the first time on
+    }
+    done()
+  }
+
+  /** RFC 2645. */
+  handler_ATRN(command: Buffer, done: () => void): void {
+    void this.#atrn(command, done)
+  }
+
+  async #atrn(command: Buffer, done: () => void): Promise<void> {
+    if (!this.#waking?.knows("ATRN")) return this.#unknownCommand(done)
+    const said = await this.#waking.atrn(command.toString(), this.secure)
+    if (said.kind === "turn" && this.#hasUnread()) {
+      return this.#refuseAndClose(fault("PIPELINED_UNASKED", quoted(command)))
+    }
+    if (said.kind === "turn") return this.#turn(said.fetching)
+    this.#refuse(said.why)
+    done()
+  }
+
+  /** Nothing is read here any more, and nothing said but 250: the connection is a client's, and its end is still told to us. */
+  #turn(fetching: Fetching): void {
+    this.send(250, "Now you are the server", "2.0.0")
+    this.#turned = true
+    this.#forgetDeadline()
+    const socket = this._socket
+    if (this._parser instanceof CommandStream) socket.unpipe(this._parser)
+    socket.setTimeout(0)
+    this.#intake.waking?.turned(fetching, socket)
+  }
+
+  /** As the library answers what nobody knows: strangers do not learn that there is anything to ask for. */
+  #unknownCommand(done: () => void): void {
+    this.send(500, "Error: command not recognized")
+    setImmediate(done)
+  }
+
   #receive(message: IncomingMessage | "nothing of use", take: TakeContent): void {
     if (!(this._parser instanceof CommandStream)) return
     this.#receiving = message
@@ -318,7 +390,8 @@ export class MailSession extends SMTPConnection {
     const limited = `LIMITS RCPTMAX=${limits.recipientsMax} RCPTDOMAINMAX=1`
     const always = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING"]
     const requireTls = this.#offersRequireTls() ? ["REQUIRETLS"] : []
-    return [...always, ...starttls, ...requireTls, `SIZE ${limits.messageBytesMax}`, limited]
+    const waking = this.#waking?.keywords(this.secure) ?? []
+    return [...always, ...starttls, ...requireTls, ...waking, `SIZE ${limits.messageBytesMax}`, limited]
   }
 
   /** RFC 8689 §2: only over TLS. Only where it can be kept for somebody's mail. */

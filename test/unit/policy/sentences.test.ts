@@ -76,6 +76,8 @@ describe("the promise that no route lets the relay read", () => {
     domains: [],
     addresses: [],
     bytesPerSecondMax: undefined,
+    wakeFrom: [],
+    odmrSecretFile: undefined,
     routes: [],
   } as const
   const readsWeb = judge(route("http", HOST, peerWeb(false)), facts({}))

@@ -76,7 +76,7 @@ describe("listeners", () => {
 
 function listener(name: string, protocol: Protocol, first: string, ...more: string[]): Listener {
   const bind = [at(first), ...more.map(at)] as const
-  return { name, protocol, bind, acceptProxy: [], greetWaitMs: 0, friend: undefined, default: undefined }
+  return { name, protocol, bind, acceptProxy: [], greetWaitMs: 0, odmr: false, friend: undefined, default: undefined }
 }
 
 function at(text: string): SocketAddress {

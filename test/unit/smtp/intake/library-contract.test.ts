@@ -278,3 +278,38 @@ test("SMTPStream: without a remainder of its own it runs no command at the end o
   await once(stream, "finish")
   expect(ran).toBe(0)
 })
+
+test("_nextHandler: what is set there takes the next line, whatever it is, once", async () => {
+  class Asking extends Probe {
+    handler_XASK(_command: Buffer, done: () => void): void {
+      this._nextHandler = (line: Buffer, next: () => void) => {
+        this.send(235, `heard ${line.toString()}`)
+        next()
+      }
+      this.send(334, "which?", false)
+      done()
+    }
+  }
+  const asking = createServer((socket) => new Asking(library, socket).init()).listen(0, "127.0.0.1")
+  await once(asking, "listening")
+  using client = await SmtpClient.connect((asking.address() as AddressInfo).port)
+  expect(await client.says("XASK")).toBe("334 which?")
+  expect(await client.says("NOOP is no command here")).toMatch(/heard NOOP is no command here$/)
+  expect(await client.says("NOOP")).toMatch(/^250 /)
+  asking.close()
+})
+
+test("authOptional: with AUTH not disabled, nobody has to log in and nobody is counted for it", async () => {
+  const open = new SMTPServer({
+    authOptional: true,
+    disableReverseLookup: true,
+    logger: false,
+    onConnect: (_session, done) => done(),
+  })
+  const optional = createServer((socket) => new Probe(open, socket).init()).listen(0, "127.0.0.1")
+  await once(optional, "listening")
+  using client = await SmtpClient.greeted((optional.address() as AddressInfo).port)
+  for (let times = 0; times < 20; times++) expect(await client.says("NOOP")).toMatch(/^250 /)
+  expect(await client.says("MAIL FROM:<a@x.example>")).toMatch(/^550 /)
+  optional.close()
+})

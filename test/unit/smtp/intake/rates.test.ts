@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
 import { ipAddress, type IpAddress } from "../../../../src/names/ip-address.ts"
-import { Rates, SOURCES_MAX } from "../../../../src/smtp/intake/rates.ts"
+import { KEYS_MAX } from "../../../../src/net/minute-count.ts"
+import { Rates } from "../../../../src/smtp/intake/rates.ts"
 import { handClock } from "../../../support/hand-clock.ts"
 import { SmtpClient, startMailHost } from "../../../support/smtp-dialogue.ts"
 
@@ -45,7 +46,7 @@ describe("rates", () => {
 
   test("remember no more sources than they have room for: later ones pass, and who was known is still held", () => {
     const { rates } = started({ mailsPerSourcePerMinuteMax: 1 })
-    for (let source = 0; source < SOURCES_MAX; source++)
+    for (let source = 0; source < KEYS_MAX; source++)
       rates.mail(address(`10.${source >> 16}.${(source >> 8) & 255}.${source & 255}`))
     expect([rates.mail(CAROL), rates.mail(CAROL)]).toEqual([undefined, undefined])
     expect(rates.mail(address("10.0.0.0"))?.code).toBe("MAILS_TOO_OFTEN")
