@@ -8,6 +8,7 @@ import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import { ticketText, type Ticket } from "./carrier.ts"
+import { withoutEmptyWrites } from "./empty-writes.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import type { Pin } from "./pin.ts"
 import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
@@ -66,7 +67,7 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
   keepAlive(tunnel, clock, (ms) => (lastRttMs = ms))
 
   const open = (request: StreamRequest): Duplex => {
-    const stream = session.request(streamHeaders(request), { endStream: false })
+    const stream = withoutEmptyWrites(session.request(streamHeaders(request), { endStream: false }))
     streams += 1
     stream.once("close", () => (streams -= 1))
     stream.once("response", (headers) => {
