@@ -110,7 +110,7 @@ function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; reado
   }
   /** Visits the box's own names while the tunnel is up; the returned function ends that. */
   const probing = (at: Endpoint): (() => void) => {
-    const targets = shows ? targetsAt(at, shows, config.services) : []
+    const targets = () => (shows ? targetsAt(at, shows, config.services) : [])
     const probed = (state: ProbeState) => {
       probe = state
       if (state.kind === "another-key") {

@@ -40,7 +40,8 @@ export type Probed =
 export type ProbeState = Probed & { readonly at: Instant }
 
 export type ProbingOptions = {
-  readonly targets: readonly Target[]
+  /** Asked each time: the relay may carry other names by then. */
+  readonly targets: () => readonly Target[]
   readonly probe: (target: Target) => Promise<Probed>
   readonly clock: Clock
   /** A number from 0 up to 1: which name, and when, is not to be foreseen. */
@@ -63,8 +64,10 @@ export function keepProbing({ targets, probe, clock, dice, probed }: ProbingOpti
     if (seen.kind !== "another-key") wait(PROBE_EVERY_MS_MAX, next)
   }
   const next = () => {
-    const target = targets[Math.floor(dice() * targets.length)]
+    const present = targets()
+    const target = present[Math.floor(dice() * present.length)]
     if (target) void look(target, false)
+    else wait(PROBE_EVERY_MS_MAX, next)
   }
   wait(FIRST_PROBE_MS_MAX, next)
   return () => {

@@ -21,6 +21,8 @@ export type Attached = {
   takeCarrier(friend: FriendName, request: StreamRequest): Promise<Socket | undefined>
   /** Reads a carrier's greeting; the value takes the connection in. */
   readonly greeted: (received: Uint8Array) => Parsed<(carrier: Socket) => void, CarrierRefusal>
+  /** Shows a friend's box what its relay carries for it from here on; a box that refuses is cut off, as at the door. */
+  showAgain(friend: FriendName, verdicts: string): void
   /** Has `drain` wait for this connection too. */
   carrying(ended: Promise<unknown>): void
   isHere(friend: FriendName): boolean
@@ -95,6 +97,12 @@ export function attachedBoxes(): Attached {
     carrying: (ended) => {
       underWay.add(ended)
       void ended.finally(() => underWay.delete(ended))
+    },
+    showAgain: (friend, verdicts) => {
+      for (const { box } of tunnels.get(friend) ?? []) {
+        const refused = () => box.close()
+        box.show(verdicts).then((accepted) => accepted || refused(), refused)
+      }
     },
     isHere: (friend) => tunnels.has(friend),
     drop: (friend) => {

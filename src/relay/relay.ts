@@ -133,11 +133,20 @@ class RunningRelay implements Relay {
     await this.#parts.resolved.follow(backendsOf(config))
     this.#parts.offers.follow(after.sharedMailRoutes)
     this.#parts.traffic.follow(config.friends)
+    this.#showBoxes(before, after)
     await this.#parts.kernel.lead(kernelRoutes(config))
     for (const setting of restartNeededFor(before.config, config)) {
       this.#running.log.warn("needs a restart to change", { setting })
     }
     this.tell()
+  }
+
+  /** A box that was let in on other terms is told, and may go. */
+  #showBoxes(before: Standing, after: Standing): void {
+    for (const friend of new Set(this.#parts.attached.list().map(({ friend }) => friend))) {
+      const shown = JSON.stringify(after.shownTo(friend))
+      if (shown !== JSON.stringify(before.shownTo(friend))) this.#parts.attached.showAgain(friend, shown)
+    }
   }
 
   get legacy(): Legacy {

@@ -102,7 +102,7 @@ function probing(...finds: readonly Probed[]) {
   const left = [...finds]
   const told: ProbeState[] = []
   const stop = keepProbing({
-    targets: [target],
+    targets: () => [target],
     probe: async () => left.shift() ?? same,
     clock,
     dice: () => 0.999,
