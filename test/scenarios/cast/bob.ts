@@ -1,53 +1,85 @@
-/** Bob: runs a relay in a process of its own, under the recorder. He says what he promises; here it is checked what he saw. */
+/**
+ * Bob: runs a relay in a process of its own, under the recorder. He says what he promises; here it is checked what he saw.
+ * Erin, where she takes part, does the same.
+ */
 import { spawn, type ChildProcess } from "node:child_process"
+import { X509Certificate } from "node:crypto"
 import { once } from "node:events"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect } from "@jest/globals"
+import { systemClock } from "../../../src/clock/clock.ts"
+import type { Config } from "../../../src/config/config.ts"
+import { configFaultText, readConfig } from "../../../src/config/read-config.ts"
+import { askQueue } from "../../../src/relay/ask-control.ts"
+import { inviteFriend } from "../../../src/relay/invite.ts"
 import { readRecording, recorderArguments, RECORDING_VARIABLE } from "../../../src/lab/recorder/recording.ts"
 import type { Engine } from "../../../src/net/engine.ts"
 import { NOTHING_CHECKED } from "../../../src/policy/facts.ts"
 import { judgeDirect } from "../../../src/policy/judge.ts"
 import { sentencesFor } from "../../../src/policy/sentences.ts"
-import type { Verdict } from "../../../src/policy/verdict.ts"
+import { POWERS, type Power, type Verdict } from "../../../src/policy/verdict.ts"
 import type { WarningCode } from "../../../src/policy/warnings.ts"
 import { writeHashedRecipients } from "../../../src/route/hashed-recipients.ts"
 import type { Protocol } from "../../../src/route/route.ts"
+import type { SocketAddress } from "../../../src/names/endpoint.ts"
 import { at } from "../../support/loopback.ts"
 import { eventually } from "../../support/eventually.ts"
+import { keyPair } from "../../support/key-pair.ts"
+import { freePort } from "../../support/program.ts"
 import { waypost, type Ran } from "../../support/waypost.ts"
 import { memoryHas, type Witness } from "../recorder/memory.ts"
 import { containsInSomeSpelling } from "../recorder/search.ts"
 import type { FromBob, ToBob } from "./bob-messages.ts"
 import type { Box } from "./box.ts"
-import { configurationText, BOBS_ADDRESS, listOf, type Carried, type Carries } from "./configuration.ts"
+import {
+  configurationText,
+  listOf,
+  type Carried,
+  type Carries,
+  type KnownPorts,
+  type RelayPlace,
+} from "./configuration.ts"
 import type { Directory } from "./directory.ts"
 import type { Story } from "./story.ts"
 
 type Running = Extract<FromBob, { said: "running" }>
 
+/** The ports that others are told of, for one run. */
+type Opened = { readonly folder: string; readonly engine: Engine["kind"]; readonly ports: KnownPorts }
+
 export class Bob implements AsyncDisposable {
-  readonly #folder: string
-  readonly #engine: Engine["kind"]
+  readonly place: RelayPlace
+  readonly #opened: Opened
   readonly #directory: Directory
   readonly #story: Story
-  readonly #carried: Carried[] = []
   readonly #heard: FromBob[] = []
+  #carried: readonly Carried[] = []
   #process: ChildProcess | undefined
   #evil: ChildProcess | undefined
   #running: Running | undefined
 
-  static async open(directory: Directory, story: Story, engine: Engine["kind"]): Promise<Bob> {
-    return new Bob({ folder: await mkdtemp(join(tmpdir(), "waypost-bob-")), engine }, directory, story)
+  static async open(place: RelayPlace, directory: Directory, story: Story, engine: Engine["kind"]): Promise<Bob> {
+    const folder = await mkdtemp(join(tmpdir(), "waypost-bob-"))
+    const ports = { tunnel: await freePort(), https: await freePort() }
+    return new Bob(place, { folder, engine, ports }, directory, story)
   }
 
-  private constructor(how: { folder: string; engine: Engine["kind"] }, directory: Directory, story: Story) {
-    this.#folder = how.folder
-    this.#engine = how.engine
+  private constructor(place: RelayPlace, opened: Opened, directory: Directory, story: Story) {
+    this.place = place
+    this.#opened = opened
     this.#directory = directory
     this.#story = story
+  }
+
+  get #person(): RelayPlace["person"] {
+    return this.place.person
+  }
+
+  get #folder(): string {
+    return this.#opened.folder
   }
 
   /** His relay is told to carry for a friend, and does so when this has resolved; DNS leads to it. */
@@ -55,14 +87,49 @@ export class Bob implements AsyncDisposable {
     const answer = await this.#toldToCarry(box, carries)
     if (answer.said !== "running") throw new Error(`Bob's relay refuses: ${answer.why}`)
     this.#running = answer
-    for (const carried of this.#carried) this.#leadTo(carried, answer)
+    this.isNamed()
+  }
+
+  /** DNS leads to this relay, for everything that it carries. */
+  isNamed(): void {
+    for (const carried of this.#carried) if (this.#running) this.#leadTo(carried, this.#running)
+  }
+
+  /** `waypost invite`; the line goes to the friend, by a way that the story does not show. */
+  async invites(box: Pick<Box, "person">, ...more: readonly "--replace"[]): Promise<string> {
+    const friend = box.person.toLowerCase()
+    const invited = await inviteFriend(this.#config(), friend, more.includes("--replace"), systemClock)
+    if (invited.kind === "refused") throw new Error(`${this.#person} cannot invite ${friend}: ${invited.why}`)
+    this.#story.found(this.#person, `runs \`waypost ${["invite", friend, ...more].join(" ")}\``)
+    return invited.line
+  }
+
+  /** Where boxes dial. */
+  get tunnelPlace(): SocketAddress {
+    return at(this.place.address, this.#opened.ports.tunnel)
+  }
+
+  /** Without a word: nothing answers at his address any more. */
+  async dies(): Promise<void> {
+    if (this.#process) await killed(this.#process)
+    this.#process = undefined
+    this.#story.happens(`${this.#person}'s relay is killed`)
+  }
+
+  async isBack(): Promise<void> {
+    this.#process = this.#start()
+    const answer = await this.#next("running", "refused")
+    if (answer.said !== "running") throw new Error(`Bob's relay does not start again: ${answer.why}`)
+    this.#running = answer
+    this.isNamed()
+    this.#story.happens(`${this.#person}'s relay is back`)
   }
 
   /** As `carries`, where the relay must refuse; resolves to why. */
   async refusesToCarry(box: Box, carries: Carries): Promise<string> {
     const answer = await this.#toldToCarry(box, carries)
     if (answer.said !== "refused") throw new Error("Bob's relay carries what it should have refused")
-    this.#story.found("Bob", `is not allowed to carry it: ${answer.why.split(":")[0]}`)
+    this.#story.found(this.#person, `is not allowed to carry it: ${answer.why.split(":")[0]}`)
     return answer.why
   }
 
@@ -79,10 +146,26 @@ export class Bob implements AsyncDisposable {
     this.#story.happens(`Bob hides STARTTLS from everybody who ${whom}`)
   }
 
+  /**
+   * Beside the relay he runs a program that ends the visitors' TLS with a key of his own, which some authority has
+   * certified for the friend's name, and passes on what it reads (RFC 8555 §8.3).
+   */
+  async standsBetween(box: Box): Promise<void> {
+    const { https } = this.#opened.ports
+    const forged = await keyPair(`certified.${box.domain}`, box.domain)
+    const [key, cert] = [join(this.#folder, "forged-key.pem"), join(this.#folder, "forged-cert.pem")]
+    await Promise.all([writeFile(key, forged.key, { mode: 0o600 }), writeFile(cert, forged.cert)])
+    this.#directory.isKeyOf(this.#person, new X509Certificate(forged.cert).fingerprint256, forged.cert)
+    this.#evil = this.#startProgram("bob-reads.ts", [this.place.address, String(https), box.domain, key, cert])
+    await once(this.#evil, "message")
+    this.#directory.names("https", box.domain, at(this.place.address, https))
+    this.#story.happens(`Bob has a certificate for ${box.domain} and ends its visitors' TLS`)
+  }
+
   /** `waypost check` on his configuration, as it stands. */
   async checks(): Promise<Ran> {
     const ran = await waypost("check", "-c", join(this.#folder, "relay.yaml"))
-    this.#story.found("Bob", `runs \`waypost check\`: exit code ${ran.code}`)
+    this.#story.found(this.#person, `runs \`waypost check\`: exit code ${ran.code}`)
     return ran
   }
 
@@ -92,8 +175,18 @@ export class Bob implements AsyncDisposable {
     const messages = JSON.parse(ran.out) as { recipients: { why?: string }[] }[]
     const reasons = messages.flatMap(({ recipients }) => recipients.map(({ why = "not tried yet" }) => why))
     const shown = reasons.map((why) => why.replace(/ \(.*$/s, "")) // details have ports in them
-    this.#story.found("Bob", `runs \`waypost queue\`: ${shown.join("; ") || "nothing waits"}`)
+    this.#story.found(this.#person, `runs \`waypost queue\`: ${shown.join("; ") || "nothing waits"}`)
     return reasons
+  }
+
+  /** Waits until nothing is kept any more. */
+  async hasNothingLeft(): Promise<void> {
+    const all = { id: undefined, friend: undefined }
+    await eventually(
+      "nothing waits at the relay",
+      async () => (await askQueue(this.#config().relay.state, all)).length === 0,
+    )
+    this.#story.found(this.#person, "runs `waypost queue`: nothing waits")
   }
 
   /** So much time passes for the relay. */
@@ -104,7 +197,7 @@ export class Bob implements AsyncDisposable {
 
   /** His configuration as people would write it: with the ports that services usually have. */
   get configuration(): string | undefined {
-    return this.#carried.length > 0 ? configurationText(this.#carried, "usual ports") : undefined
+    return this.#carried.length > 0 ? configurationText(this.place, this.#carried, "usual ports") : undefined
   }
 
   /** Whether his process held it in the clear on any of its sockets. A record without anything in it proves nothing. */
@@ -117,14 +210,14 @@ export class Bob implements AsyncDisposable {
 
   async saw(what: string): Promise<void> {
     if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
-    this.#story.found("Bob", `held "${what}" in the clear`)
+    this.#story.found(this.#person, `held "${what}" in the clear`)
   }
 
   /** Neither the record nor his memory has it. */
   async didNotSee(what: string): Promise<void> {
     if (await this.holds(what)) throw new Error(`Bob's process held "${what}"`)
     if ((await this.remembers(what)) === "has it") throw new Error(`"${what}" is in the memory of Bob's process`)
-    this.#story.found("Bob", `never held "${what}"`)
+    this.#story.found(this.#person, `never held "${what}"`)
   }
 
   remembers(what: string): Promise<Witness> {
@@ -151,7 +244,7 @@ export class Bob implements AsyncDisposable {
     const memory = await this.remembers(what)
     expect({ route, what, held }).toEqual({ route, what, held: level === "yes" })
     if (level !== "yes") expect({ route, what, memory }).not.toEqual({ route, what, memory: "has it" })
-    this.#story.found("Bob", held ? `held "${what}" in the clear` : `never held "${what}"`)
+    this.#story.found(this.#person, held ? `held "${what}" in the clear` : `never held "${what}"`)
     this.#compare(
       { what, route, verdict },
       { recorder: held ? "yes" : "no", memory: level === "yes" ? "not asked" : "no" },
@@ -163,7 +256,7 @@ export class Bob implements AsyncDisposable {
     const { extent } = this.verdict(route).findings.keep
     const kept = await this.keepsOnDisk(what)
     expect({ route, what, kept, extent }).toEqual({ route, what, kept: false, extent: "some" })
-    this.#story.found("Bob", `has nothing of "${what}" on his disk`)
+    this.#story.found(this.#person, `has nothing of "${what}" on his disk`)
   }
 
   /** As `sawWhatThePolicySays`, about keeping: what lies in his state folder at this moment. */
@@ -171,7 +264,7 @@ export class Bob implements AsyncDisposable {
     const { level } = this.verdict(route).findings.keep
     const kept = await this.keepsOnDisk(what)
     expect({ route, what, kept }).toEqual({ route, what, kept: level === "yes" })
-    this.#story.found("Bob", kept ? `keeps "${what}" on his disk` : `has nothing of "${what}" on his disk`)
+    this.#story.found(this.#person, kept ? `keeps "${what}" on his disk` : `has nothing of "${what}" on his disk`)
   }
 
   /**
@@ -183,8 +276,18 @@ export class Bob implements AsyncDisposable {
     expect(verdict.findings.read.level).toBe("by-attack")
     expect(verdict.warnings).toContain(warning)
     if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
-    this.#story.found("Bob", `held "${what}" in the clear, as ${warning} warns`)
+    this.#story.found(this.#person, `held "${what}" in the clear, as ${warning} warns`)
     this.#compare({ what, route, verdict }, { recorder: "yes", memory: "not asked" })
+  }
+
+  /** As `sawWhatThePolicyWarnedOf`, where he read because he posed as the friend, which is a power of its own. */
+  async posedAsThePolicyWarnedOf(route: string, what: string): Promise<void> {
+    const verdict = this.verdict(route)
+    expect(verdict.findings.impersonate.level).toBe("by-attack")
+    expect(verdict.warnings).toContain("WP104")
+    if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
+    this.#story.found(this.#person, `held "${what}" in the clear, as WP104 warns`)
+    this.#compare({ what, route, verdict }, { recorder: "yes", memory: "not asked" }, "impersonate")
   }
 
   /** He runs no relay; what he could do all the same is what `judgeDirect` says. */
@@ -207,7 +310,7 @@ export class Bob implements AsyncDisposable {
     await eventually(`Bob is warned: ${text}`, () =>
       this.#heard.some((one) => one.said === "warned" && one.text === text && one.route === route),
     )
-    this.#story.found("Bob", `was warned at start: ${text}`)
+    this.#story.found(this.#person, `was warned at start: ${text}`)
   }
 
   wasNotWarned(): void {
@@ -220,15 +323,24 @@ export class Bob implements AsyncDisposable {
   }
 
   async #toldToCarry(box: Box, carries: Carries): Promise<Exclude<FromBob, { said: "turned" | "warned" }>> {
-    this.#carried.push({ box, carries })
+    this.#carried = [...this.#carried.filter((carried) => carried.box !== box), { box, carries }]
     if (carries.hashedRecipients) {
       await writeFile(join(this.#folder, listOf(box)), writeHashedRecipients(carries.hashedRecipients))
       this.#story.happens(`${box.person} gives Bob ${listOf(box)}, made with \`waypost recipients hash\``)
     }
-    await writeFile(join(this.#folder, "relay.yaml"), configurationText(this.#carried, "ports of this run"))
+    await writeFile(join(this.#folder, "relay.yaml"), configurationText(this.place, this.#carried, this.#opened.ports))
     if (this.#process) return this.#ask({ tell: "reload" }, "running", "refused")
     this.#process = this.#start()
     return this.#next("running", "refused")
+  }
+
+  #config(): Config {
+    const read = readConfig(
+      configurationText(this.place, this.#carried, this.#opened.ports),
+      join(this.#folder, "relay.yaml"),
+    )
+    if (read.kind === "faults") throw new Error(read.faults.map(configFaultText).join("\n"))
+    return read.config
   }
 
   #start(): ChildProcess {
@@ -246,7 +358,7 @@ export class Bob implements AsyncDisposable {
       env: {
         ...process.env,
         NODE_OPTIONS: "--disable-warning=ExperimentalWarning",
-        WAYPOST_ENGINE: this.#engine,
+        WAYPOST_ENGINE: this.#opened.engine,
         [RECORDING_VARIABLE]: join(this.#folder, "recording.jsonl"),
       },
     })
@@ -270,17 +382,19 @@ export class Bob implements AsyncDisposable {
   #compare(
     passed: { what: string; route: string; verdict: Verdict },
     found: { recorder: string; memory: string },
+    power: Power = "read",
   ): void {
     const { what, route, verdict } = passed
-    const [says = ""] = sentencesFor(verdict, "Bob", ownerOf(route)) // the first is about reading
+    const says = sentencesFor(verdict, this.#person, ownerOf(route))[POWERS.indexOf(power)] ?? ""
     this.#story.compared.push({ what: `"${what}"`, route, says, ...found })
   }
 
   /** DNS: the friend's names lead to her own address at Bob's, or to the one that all share. */
   #leadTo({ box, carries }: Carried, { bound }: Running): void {
     for (const service of ["smtp", "imap", "https", "http", "tcp"] as const) {
+      const shared = service === "https" && carries.ipv6Only ? "::" : this.place.address
       const where = bound.find(
-        ({ listener, asked }) => listener === service && asked.address === (carries.ownAddress ?? BOBS_ADDRESS),
+        ({ listener, asked }) => listener === service && asked.address === (carries.ownAddress ?? shared),
       )
       if (where && carries[service]) this.#directory.names(service, box.domain, where.bound)
     }

@@ -8,14 +8,18 @@ import { text } from "node:stream/consumers"
 import { SMTPServer, type SMTPServerSession } from "smtp-server"
 import { eventually } from "../../support/eventually.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
+import { at } from "../../support/loopback.ts"
 import { nextHop } from "../../support/next-hop.ts"
+import type { Bob } from "./bob.ts"
+import { BoxProgram, type Joins } from "./box-program.ts"
+import { BOBS, ERINS } from "./configuration.ts"
 import type { Person } from "./ladder.ts"
 import type { Service } from "./directory.ts"
 import { mailboxServer } from "./mailbox.ts"
 import type { Story } from "./story.ts"
 
-/** What came, and on which way: sealed for us to the end, or not; from Bob's relay itself, or past it. */
-type Letter = { readonly text: string; readonly sealed: boolean; readonly fromBob: boolean }
+/** What came, and on which way: sealed for us to the end, or not; from a relay itself, or past it. */
+type Letter = { readonly text: string; readonly sealed: boolean; readonly from?: Person | undefined }
 
 /** Who took a box's place, until that is over. */
 export type Impostor = AsyncDisposable & {
@@ -35,6 +39,7 @@ export class Box implements AsyncDisposable {
   #servers: Server[] = []
   #page = "Hello!"
   #people: readonly string[] | undefined
+  #program: BoxProgram | undefined
 
   /** Opens all services on the address. */
   static async open(person: Person, address: string, story: Story): Promise<Box> {
@@ -72,7 +77,7 @@ export class Box implements AsyncDisposable {
     const letter = await eventually(`${this.person} has "${what}"`, () =>
       this.#letters.find(({ text }) => text.includes(what)),
     )
-    if (letter.fromBob) this.#story.says("Bob", this.person, `"${what}"`, letter.sealed ? this.person : undefined)
+    if (letter.from) this.#story.says(letter.from, this.person, `"${what}"`, letter.sealed ? this.person : undefined)
     this.#story.found(this.person, `has "${what}"`)
   }
 
@@ -113,8 +118,31 @@ export class Box implements AsyncDisposable {
     this.#story.happens(`${this.person}'s box is back`)
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#close()
+  /** The program at this home, which is there from the first joining on. */
+  get program(): BoxProgram {
+    if (!this.#program) throw new Error(`${this.person}'s box has joined nobody`)
+    return this.#program
+  }
+
+  /** Joins a relay with a line of its operator's, and stays attached to it; resolves when the tunnel is up. */
+  async joins(relay: Bob, how: Joins = {}): Promise<void> {
+    const line = how.line ?? (await relay.invites(this))
+    await (await this.#opened()).joins(line, relay.place.person, how)
+  }
+
+  /** As `joins`, where she must not get in; resolves to what she is told. */
+  async isRefused(operator: Person, line: string): Promise<string> {
+    return (await this.#opened()).isRefused(line, operator)
+  }
+
+  async #opened(): Promise<BoxProgram> {
+    this.#program ??= await BoxProgram.open(this.person, (name) => at(this.address, this.portOf(name)), this.#story)
+    return this.#program
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program?.[Symbol.asyncDispose]()
+    await this.#close()
   }
 
   async #serve(): Promise<void> {
@@ -127,10 +155,7 @@ export class Box implements AsyncDisposable {
     )
     await this.#listen(
       "imap",
-      mailboxServer(
-        this.own,
-        (password, sealed) => void this.#letters.push({ text: password, sealed, fromBob: false }),
-      ),
+      mailboxServer(this.own, (password, sealed) => void this.#letters.push({ text: password, sealed })),
     )
     await this.#listen(
       "tcp",
@@ -161,8 +186,8 @@ export class Box implements AsyncDisposable {
   #web(sealed: boolean): RequestListener {
     return (request, response) => {
       void text(request).then((body) => {
-        const fromBob = request.headers.via?.includes("relay.bob.example") === true
-        this.#letters.push({ text: `${request.method} ${request.url}\n${body}`, sealed, fromBob })
+        const from = request.headers.via?.includes("relay.bob.example") ? "Bob" : undefined
+        this.#letters.push({ text: `${request.method} ${request.url}\n${body}`, sealed, from })
         return response.end(`${this.#page}\n`)
       })
     }
@@ -189,13 +214,13 @@ export class Box implements AsyncDisposable {
 
   /** Whatever is said to her own port, in no protocol at all. */
   async #takeLine(socket: Socket): Promise<void> {
-    this.#letters.push({ text: await text(socket), sealed: false, fromBob: false })
+    this.#letters.push({ text: await text(socket), sealed: false })
     socket.end("heard\n")
   }
 
   async #takeMail(content: Readable, session: SMTPServerSession, done: () => void): Promise<void> {
-    const fromBob = session.hostNameAppearsAs === "relay.bob.example"
-    this.#letters.push({ text: await text(content), sealed: session.secure, fromBob })
+    const from = [BOBS, ERINS].find(({ name }) => name === session.hostNameAppearsAs)?.person
+    this.#letters.push({ text: await text(content), sealed: session.secure, from })
     done()
   }
 }

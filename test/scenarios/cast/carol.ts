@@ -104,6 +104,16 @@ export class Carol {
     return outcome
   }
 
+  /** Gets no page at all. */
+  async cannotVisit(url: string): Promise<void> {
+    const got = await this.#ask(new URL(url), "", false).then(
+      () => true,
+      () => false,
+    )
+    if (got) throw new Error("Carol got a page that she should not have got")
+    this.#story.found("Carol", `gets no page at ${url}`)
+  }
+
   /** Says it to a port of the name's own, in no protocol at all. */
   async speaksTo(name: string, what: string): Promise<void> {
     const { address, port } = this.#directory.where("tcp", name)
@@ -166,7 +176,9 @@ export class Carol {
     const request = service === "https" ? secureRequest({ ...asked, ...tls }) : plainRequest(asked)
     const { reply, sealedFor, via } = await this.#answerTo(request, writes)
     const owner = service === "https" ? sealedFor : undefined
-    return { reply, sealedFor: owner, from: via ? "Bob" : (owner ?? person(url.hostname)) }
+    // RFC 9110 §15.6: only a gateway answers so.
+    const byGateway = via || ["502", "503", "504"].includes(reply)
+    return { reply, sealedFor: owner, from: byGateway ? "Bob" : (owner ?? person(url.hostname)) }
   }
 
   async #answerTo(

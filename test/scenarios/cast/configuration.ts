@@ -3,7 +3,11 @@ import { createHash } from "node:crypto"
 import { spkiSha256 } from "../../support/key-pair.ts"
 import type { Box } from "./box.ts"
 
-export const BOBS_ADDRESS = "127.0.2.1"
+/** Who runs a relay, and where on loopback. */
+export type RelayPlace = { readonly person: "Bob" | "Erin"; readonly name: string; readonly address: string }
+
+export const BOBS: RelayPlace = { person: "Bob", name: "relay.bob.example", address: "127.0.2.1" }
+export const ERINS: RelayPlace = { person: "Erin", name: "relay.erin.example", address: "127.0.2.2" }
 
 /** What the relay is asked to do for a friend: a mode for each service, and what is agreed besides. */
 export type Carries = {
@@ -16,6 +20,12 @@ export type Carries = {
   /** An address of the relay's machine that is this friend's alone. */
   readonly ownAddress?: string
   readonly promise?: "sealed"
+  /** The friend's box comes to the relay, and the routes lead through its tunnel. */
+  readonly byTunnel?: true
+  /** What the relay asks the box for on the port of the friend's own, if not for the listener's name. */
+  readonly asksFor?: string
+  /** HTTPS is taken on IPv6 alone; what answers on IPv4 is another program. */
+  readonly ipv6Only?: true
   /** Gets HTTPS visitors who name nobody. */
   readonly getsTheNameless?: boolean
   /** Peer mail: who may be written to. */
@@ -41,19 +51,33 @@ const SERVICES = ["smtp", "imap", "https", "http", "tcp"] as const
 type Service = (typeof SERVICES)[number]
 const PROTOCOLS = { smtp: "smtp", imap: "imap", https: "tls", http: "http", tcp: "tcp" } as const
 const USUAL_PORTS = { smtp: 25, imap: 143, https: 443, http: 80, tcp: 7 } as const
+const USUAL_TUNNEL_PORT = 7443
 
-/** The text of the file; for a page, with ports that are the same in every run. */
-export function configurationText(all: readonly Carried[], ports: "ports of this run" | "usual ports"): string {
-  const bindPort = (service: Service): number => (ports === "usual ports" ? USUAL_PORTS[service] : 0)
+/** Ports that others are told of, so that they are the same in all of one run. */
+export type KnownPorts = { readonly tunnel: number; readonly https: number }
+
+/** The text of the file; for a page (`usual ports`), with ports that are the same in every run. */
+export function configurationText(
+  place: RelayPlace,
+  all: readonly Carried[],
+  ports: KnownPorts | "usual ports",
+): string {
+  const known = ports === "usual ports" ? { tunnel: USUAL_TUNNEL_PORT, https: USUAL_PORTS.https } : ports
+  const tunnels = all.some(({ carries }) => carries.byTunnel)
+  const bindPort = (service: Service): number => {
+    if (ports === "usual ports") return USUAL_PORTS[service]
+    return service === "https" && tunnels ? known.https : 0
+  }
   const homePort = (box: Box, service: Service): number =>
     ports === "usual ports" ? USUAL_PORTS[service] : box.portOf(service)
   const pinOf: PinOf = ({ own, person }) =>
     `pin:sha256:${ports === "usual ports" ? exampleDigest(`the key of ${person}`) : spkiSha256(own)}`
   const tells = all.some(({ carries }) => carries.tellsSenders)
   return [
-    `relay: { name: relay.bob.example, state: ./state${tells ? ", tell-senders: everybody" : ""} }`,
+    `relay: { name: ${place.name}, state: ./state${tells ? ", tell-senders: everybody" : ""} }`,
     "listeners:",
-    ...SERVICES.flatMap((service) => listener(service, all, bindPort(service))),
+    ...SERVICES.flatMap((service) => listener(service, all, { address: place.address, port: bindPort(service) })),
+    ...(tunnels ? [`  tunnel: { bind: ["${withPort(place.address, known.tunnel)}"], protocol: tunnel }`] : []),
     "friends:",
     ...all.flatMap((carried) => friend(carried, (service) => homePort(carried.box, service), pinOf)),
     "",
@@ -67,11 +91,12 @@ function exampleDigest(ofWhat: string): string {
   return createHash("sha256").update(ofWhat).digest("hex")
 }
 
-function listener(service: Service, all: readonly Carried[], port: number): string[] {
+function listener(service: Service, all: readonly Carried[], at: { address: string; port: number }): string[] {
   const served = all.filter(({ carries }) => carries[service])
   if (served.length === 0) return []
-  const addresses = new Set(served.map(({ carries }) => carries.ownAddress ?? BOBS_ADDRESS))
-  const bind = [...addresses].map((address) => `"${withPort(address, port)}"`).join(", ")
+  const shared = service === "https" && served.some(({ carries }) => carries.ipv6Only) ? "::" : at.address
+  const addresses = new Set(served.map(({ carries }) => carries.ownAddress ?? shared))
+  const bind = [...addresses].map((address) => `"${withPort(address, at.port)}"`).join(", ")
   const nameless = served.find(({ carries }) => carries.getsTheNameless)
   const fallback = nameless && service === "https" ? `, default: ${nameOf(nameless.box)}` : ""
   const [owner] = served
@@ -90,7 +115,9 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     const hashed = service === "smtp" && carries.hashedRecipients ? `, recipients-file: ${listOf(box)}` : ""
     const greylist = service === "smtp" && carries.greylist ? ", greylist: true" : ""
     const more = `${greylist}${hashed}${recipients}${otherwise}${tls}${cutThrough}`
-    return mode ? [`      ${service}: { mode: ${mode}, to: "${withPort(box.address, port(service))}"${more} }`] : []
+    const asked = service === "tcp" && carries.asksFor ? `, service: ${carries.asksFor}` : ""
+    const to = carries.byTunnel ? `box${asked}` : `"${withPort(box.address, port(service))}"`
+    return mode ? [`      ${service}: { mode: ${mode}, to: ${to}${more} }`] : []
   })
   return [
     `  ${nameOf(box)}:`,

@@ -1,6 +1,6 @@
 /** Draws who said what to whom as a text ladder: a line for each person, double arrows for what is sealed on its way. */
 
-export type Person = "Carol" | "Stranger" | "Eve" | "Bob" | "Alice" | "Dave"
+export type Person = "Carol" | "Stranger" | "Eve" | "Bob" | "Erin" | "Alice" | "Dave"
 
 export type Step =
   | {
@@ -16,8 +16,8 @@ export type Step =
   /** Something that happens to the whole world. */
   | { readonly kind: "happens"; readonly what: string }
 
-/** From left to right: whoever is outside, whoever listens on the way, the relay, the homes. */
-const ORDER: readonly Person[] = ["Carol", "Stranger", "Eve", "Bob", "Alice", "Dave"]
+/** From left to right: whoever is outside, whoever listens on the way, the relays, the homes. */
+const ORDER: readonly Person[] = ["Carol", "Stranger", "Eve", "Bob", "Erin", "Alice", "Dave"]
 const LANE_CHARS = 26
 const FIRST_LANE_CHARS = 5
 

@@ -92,7 +92,8 @@ export function indexMarkdown(
 }
 
 const INTRODUCTION = `Each chapter asks one question, lets a small cast act it out with real programs on loopback addresses, and ends with the
-answer. Carol is everybody who sends mail or visits; Bob runs the relay; Alice and Dave have boxes at home; Eve listens on
+answer. Carol is everybody who sends mail or visits; Bob runs the relay, and
+Erin a second one; Alice and Dave have boxes at home; Eve listens on
 the line; the stranger tries what he should not.
 
 Bob's relay runs in a process of its own, with a recorder loaded before it: every byte that its sockets read or wrote is

@@ -1,4 +1,5 @@
 /** Somebody who tries what he should not: other people's names, other people's mail. */
+import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { SmtpClient } from "../../support/smtp-dialogue.ts"
 import type { Directory } from "./directory.ts"
@@ -28,6 +29,19 @@ export class Stranger {
     this.#story.says("Stranger", "Bob", name ? `TLS for ${name}` : "TLS for nobody in particular")
     this.#story.says("Bob", "Stranger", answer)
     return answer
+  }
+
+  /** Says it to the port of a name's own; resolves to the answer, which is empty where he is hung up on. */
+  async speaksTo(name: string, what: string): Promise<string> {
+    const { address: host, port } = this.#directory.where("tcp", name)
+    const socket = connect({ host, port }).on("error", () => {}) // the end of it says enough
+    socket.end(what)
+    let answer = ""
+    socket.setEncoding("utf8").on("data", (piece: string) => (answer += piece))
+    await new Promise((resolve) => socket.once("close", resolve))
+    this.#story.says("Stranger", "Bob", `"${what}"`)
+    this.#story.says("Bob", "Stranger", answer.trim() || "hangs up")
+    return answer.trim()
   }
 
   /** Offers the relay a mail for the recipient, as `RCPT TO` says it; resolves to the reply. */

@@ -4,6 +4,7 @@ import { ipAddress } from "../../../src/names/ip-address.ts"
 import type { Engine } from "../../../src/net/engine.ts"
 import { Bob } from "./bob.ts"
 import { Box } from "./box.ts"
+import { BOBS, ERINS } from "./configuration.ts"
 import { Carol } from "./carol.ts"
 import { Directory } from "./directory.ts"
 import { Eve } from "./eve.ts"
@@ -15,6 +16,8 @@ export type World = AsyncDisposable & {
   readonly alice: Box
   readonly dave: Box
   readonly bob: Bob
+  /** Runs a relay as Bob does. */
+  readonly erin: Bob
   readonly carol: Carol
   readonly eve: Eve
   readonly stranger: Stranger
@@ -29,7 +32,8 @@ export async function openWorld(engine: Engine["kind"] = "javascript"): Promise<
   const [directory, story] = [new Directory(), new Story()]
   const alice = undo.use(await Box.open("Alice", "127.0.1.1", story))
   const dave = undo.use(await Box.open("Dave", "127.0.1.2", story))
-  const bob = undo.use(await Bob.open(directory, story, engine))
+  const bob = undo.use(await Bob.open(BOBS, directory, story, engine))
+  const erin = undo.use(await Bob.open(ERINS, directory, story, engine))
   for (const box of [alice, dave]) leadHome(box, directory)
   const eve = undo.use(new Eve(directory, story))
   const kept = undo.move()
@@ -37,6 +41,7 @@ export async function openWorld(engine: Engine["kind"] = "javascript"): Promise<
     alice,
     dave,
     bob,
+    erin,
     eve,
     carol: new Carol(directory, story),
     stranger: new Stranger(directory, story),
