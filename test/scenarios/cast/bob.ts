@@ -13,7 +13,8 @@ import { expect } from "@jest/globals"
 import { systemClock } from "../../../src/clock/clock.ts"
 import type { Config } from "../../../src/config/config.ts"
 import { configFaultText, readConfig } from "../../../src/config/read-config.ts"
-import { askQueue } from "../../../src/relay/ask-control.ts"
+import { controlOf } from "../../../src/relay/ask-control.ts"
+import { queueThrough } from "../../../src/relay/ask-queue.ts"
 import { inviteFriend } from "../../../src/relay/invite.ts"
 import { readRecording, recorderArguments, RECORDING_VARIABLE } from "../../../src/lab/recorder/recording.ts"
 import type { Engine } from "../../../src/net/engine.ts"
@@ -184,7 +185,7 @@ export class Bob implements AsyncDisposable {
     const all = { id: undefined, friend: undefined }
     await eventually(
       "nothing waits at the relay",
-      async () => (await askQueue(this.#config().relay.state, all)).length === 0,
+      async () => (await queueThrough(controlOf(this.#config().relay.state)).list(all)).length === 0,
     )
     this.#story.found(this.#person, "runs `waypost queue`: nothing waits")
   }
