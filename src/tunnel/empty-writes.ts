@@ -7,15 +7,16 @@ import type { Duplex } from "node:stream"
 
 /** The same stream; what is empty is done at once and goes no further. */
 export function withoutEmptyWrites<Stream extends Duplex>(stream: Stream): Stream {
-  const { _write, _writev } = stream
+  const write = stream._write.bind(stream)
+  const writeAll = stream._writev?.bind(stream)
   stream._write = (chunk: string | Uint8Array, encoding, done) => {
     if (chunk.length === 0) done()
-    else _write.call(stream, chunk, encoding, done)
+    else write(chunk, encoding, done)
   }
   stream._writev = (chunks: readonly Piece[], done) => {
     const full = chunks.filter(({ chunk }) => chunk.length > 0)
     if (full.length === 0) done()
-    else _writev?.call(stream, full, done)
+    else writeAll?.(full, done)
   }
   return stream
 }
