@@ -1,16 +1,16 @@
-/** Who calls at Bob's relay reaches Alice's box behind her NAT: curl, OpenSSH and Postfix, and the box knows who calls. */
+/** Who calls at Bob's relay reaches Alice's box behind her NAT: curl, a browser, OpenSSH and Postfix, and the box knows who calls. */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
 import { execFileSync } from "node:child_process"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { household, nginxText, relayText, type Household } from "../support/household.ts"
 import { judge } from "../support/installed.ts"
-import { keyPair, type KeyPair } from "../support/key-pair.ts"
+import { keyPair, spkiSha256, type KeyPair } from "../support/key-pair.ts"
 import { publicAddress, whyNoNamespaces } from "../support/namespaces.ts"
 import { startPostfix, type Postfix } from "../support/postfix.ts"
 import { eventually } from "../support/eventually.ts"
 
-const why = whyNoNamespaces() ?? missing("curl", "nginx", "ssh", "sshd", "swaks", "postfix")
+const why = whyNoNamespaces() ?? missing("chromium", "curl", "nginx", "ssh", "sshd", "swaks", "postfix")
 if (why !== undefined) process.stderr.write(`SKIPPED: ${why}\n`)
 
 function missing(...names: readonly Parameters<typeof judge>[0][]): string | undefined {
@@ -70,6 +70,20 @@ const RELAY = relayText({
     const to = `alice.example:443:${publicAddress("relay")}`
     const page = visitor("curl", "-sS", "--cacert", ca, "--resolve", to, "https://alice.example/")
     expect(page).toBe(`Alice's page for ${publicAddress("visitor")}\n`)
+  })
+
+  test("a browser agrees on HTTP/2 with the server at home, which knows the browser's address", () => {
+    const pin = Buffer.from(spkiSha256(alice), "hex").toString("base64")
+    const page = visitor(
+      "timeout",
+      ...["60", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"],
+      ...["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update"],
+      ...["--disable-sync", `--user-data-dir=${join(home.folder, "chromium")}`],
+      `--ignore-certificate-errors-spki-list=${pin}`,
+      `--host-resolver-rules=MAP alice.example ${publicAddress("relay")}`,
+      ...["--timeout=20000", "--dump-dom", "https://alice.example/how"],
+    )
+    expect(page).toContain(`${publicAddress("visitor")} came by HTTP/2.0`)
   })
 
   test("OpenSSH logs in through the tunnel and ends with the far command's status", async () => {

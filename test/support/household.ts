@@ -159,10 +159,11 @@ events {}
 http {
   access_log off;
   server {
-    listen 127.0.0.1:${port} ssl proxy_protocol;
+    listen 127.0.0.1:${port} ssl http2 proxy_protocol;
     ssl_certificate ${folder}/web-cert.pem;
     ssl_certificate_key ${folder}/web-key.pem;
     location / { return 200 "Alice's page for $proxy_protocol_addr\\n"; }
+    location /how { return 200 "$proxy_protocol_addr came by $server_protocol\\n"; }
   }
 }
 `,
