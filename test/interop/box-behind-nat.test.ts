@@ -74,15 +74,24 @@ const RELAY = relayText({
 
   test("a browser agrees on HTTP/2 with the server at home, which knows the browser's address", () => {
     const pin = Buffer.from(spkiSha256(alice), "hex").toString("base64")
-    const page = visitor(
-      "timeout",
-      ...["60", "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"],
-      ...["--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update"],
-      ...["--disable-sync", `--user-data-dir=${join(home.folder, "chromium")}`],
-      `--ignore-certificate-errors-spki-list=${pin}`,
-      `--host-resolver-rules=MAP alice.example ${publicAddress("relay")}`,
-      ...["--timeout=20000", "--dump-dom", "https://alice.example/how"],
-    )
+    const chromium = [
+      "60",
+      "chromium",
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+    ]
+    const quiet = [
+      "--no-proxy-server",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ]
+    const own = [`--user-data-dir=${join(home.folder, "chromium")}`, `--ignore-certificate-errors-spki-list=${pin}`]
+    const where = [`--host-resolver-rules=MAP alice.example ${publicAddress("relay")}`, "https://alice.example/how"]
+    const page = visitor("timeout", ...chromium, ...quiet, ...own, "--timeout=20000", "--dump-dom", ...where)
     expect(page).toContain(`${publicAddress("visitor")} came by HTTP/2.0`)
   })
 
