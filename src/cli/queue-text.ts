@@ -1,6 +1,6 @@
 /** The queue in words and columns, 80 characters wide where the addresses allow it. */
 import type { Instant } from "../clock/clock.ts"
-import type { QueuedMessage, QueuedRecipient } from "../relay/mail-queue.ts"
+import type { QueuedMessage, QueuedRecipient } from "../relay/queued.ts"
 import type { AuditEntry } from "../store/audit-trail.ts"
 import { textTable, wrapped } from "./text-table.ts"
 

@@ -47,6 +47,7 @@ function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Ar
     domains,
     addresses,
     bytesPerSecondMax: rate,
+    notesTo: friend["notes-to"],
     wakeFrom: friend["wake-from"],
     odmrSecretFile: secretFile === undefined ? undefined : resolve(folder, secretFile),
     routes: Object.entries(routes).flatMap(([listenerName, route]) => {

@@ -203,6 +203,9 @@ export const friendSchema = z
       .meta({ description: "a list of the relay's addresses that are this friend's alone" })
       .default([]),
     rate: rate.optional(),
+    "notes-to": leaf(mailAddress, "a mail address", "where the friend is told once a day what waits for him")
+      .meta({ description: "where this friend is told once a day what waits for him, and why" })
+      .optional(),
     "wake-from": z
       .array(leaf(cidr, "an address range", "an address or a range, as in 203.0.113.9"))
       .meta({ description: "from where this friend's mail server may ask for his mail (ETRN), as in [203.0.113.9]" })
@@ -303,6 +306,13 @@ function pinnedKeys(text: string): PinnedKeys | undefined {
   if (!/^pin:sha256:[0-9a-f]{64}(?:,sha256:[0-9a-f]{64})*$/i.test(text)) return undefined
   const [first = "", ...more] = Array.from(text.matchAll(/[0-9a-f]{64}/gi), ([digest]) => digest.toLowerCase())
   return { spkiSha256: [first, ...more] }
+}
+
+/** One that can be written anywhere: ASCII, nothing quoted. */
+function mailAddress(text: string): string | undefined {
+  const [, local = "", domain = ""] = /^([!#-'*+\-/-9=?A-Z^-~]{1,64})@([!-~]+)$/.exec(text) ?? []
+  const name = hostname(domain)
+  return local !== "" && name ? `${local}@${name}` : undefined
 }
 
 /** RFC 5321 §4.1.2 dot-string; case does not matter here, since a friend rarely has two people who differ by it. */

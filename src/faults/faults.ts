@@ -208,6 +208,8 @@ export const faults = {
   DOMAIN_WITHOUT_MAIL: { blame: "peer", smtp: "556 5.1.10", tell: "The domain says that it takes no mail" },
   NEXT_HOP_IS_US: { blame: "operator", smtp: "554 5.4.6", tell: "The next hop is this relay itself: a loop" },
   REFUSED_BY_HAND: { blame: "friend", smtp: "550 5.7.1", tell: "The message was taken and then refused by hand" },
+  DESK_REFUSED: { blame: "friend", tell: "The relay does not know who asks about mail" },
+  DESK_AWAY: { blame: "passes", tell: "No relay could be asked about mail" },
   REDIRECT_REFUSED: {
     blame: "operator",
     tell: "Mail is redirected only to an address that its friend's own routes take",

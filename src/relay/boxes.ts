@@ -12,6 +12,7 @@ import { carrierPool } from "../tunnel/carrier-pool.ts"
 import { tunnelDoor } from "../tunnel/door.ts"
 import { secretDigest } from "../tunnel/invitation.ts"
 import type { Attached } from "./attached.ts"
+import type { QueueDesk } from "./queue-desk.ts"
 import { lastWords } from "./last-words.ts"
 import { openSealed, openService } from "./reach.ts"
 import { endWhenRevoked } from "./revocation.ts"
@@ -29,6 +30,8 @@ export type BoxesOptions = {
   readonly meterOf: (friend: FriendName) => Meter | undefined
   /** A friend's box has attached: what waited for it can go. */
   readonly came: (friend: FriendName) => void
+  /** Where friends look after their mail. */
+  readonly desk: Pick<QueueDesk, "accept">
   readonly clock: Clock
   readonly log: Log
 }
@@ -61,6 +64,7 @@ export function boxes(options: BoxesOptions): Boxes {
       endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
       options.came(friend)
     },
+    desk: (tls, friend) => options.desk.accept(tls, friend),
     clock,
     log,
   })

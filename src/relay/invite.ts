@@ -30,7 +30,7 @@ export async function inviteFriend(config: Config, friend: string, replace: bool
  * Where boxes dial, first the listeners that are for them: the relay's name where a listener takes every address, and
  * the addresses that it names.
  */
-function tunnelEndpoints(config: Config): readonly Endpoint[] {
+export function tunnelEndpoints(config: Config): readonly Endpoint[] {
   const places = [...publicPlaces(config, "tunnel"), ...publicPlaces(config, "tls")]
   return places.map(({ host, port }) => ({ host: host ?? config.relay.name, port }))
 }

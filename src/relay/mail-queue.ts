@@ -2,11 +2,13 @@
  * The mail that waits, as its operator sees and changes it while the relay runs: who it is for, why it waits, when it is
  * tried next. Content is no part of it. Every change is in the log and in the audit trail.
  */
-import type { Instant } from "../clock/clock.ts"
-import { unreachable } from "../faults/unreachable.ts"
+import type { Hostname } from "../names/hostname.ts"
+import type { FriendName } from "../route/route.ts"
 import type { Log } from "../log/log.ts"
 import type { AuditEntry, AuditTrail } from "../store/audit-trail.ts"
-import type { Attempt, KeptMessage, KeptRecipient, MessageId, Spool } from "../store/spool.ts"
+import type { KeptMessage, MessageId, Spool } from "../store/spool.ts"
+import { iso, queued, type QueuedMessage } from "./queued.ts"
+import { waitingNote, type WaitingNote } from "./waiting-note.ts"
 import { changeMessages, isChangedBy, type ChangeParts, type QueueChange } from "./queue-change.ts"
 
 export type MailQueue = {
@@ -18,6 +20,8 @@ export type MailQueue = {
   change(change: QueueChange, chosen: Chosen, who: string): Promise<Changed>
   /** Who changed what, the newest last. */
   audit(chosen: Chosen): Promise<readonly AuditEntry[]>
+  /** What a friend is to know of his mail; `undefined`: nothing waits for long, and nothing was held back. */
+  note(friend: FriendName): Promise<WaitingNote | undefined>
 }
 
 /** One message, one friend's messages, or all; both given: the message if it is that friend's. */
@@ -25,33 +29,15 @@ export type Chosen = { readonly id: string | undefined; readonly friend: string 
 
 export type Changed = { readonly messages: number; readonly recipients: number }
 
-/** Instants are ISO 8601, so that it is JSON as it is. */
-export type QueuedMessage = {
-  readonly id: string
-  readonly friend: string
-  /** Empty for the null sender. */
-  readonly from: string
-  readonly receivedAt: string
-  readonly sizeBytes: number
-  readonly recipients: readonly QueuedRecipient[]
-}
-
-export type QueuedRecipient = {
-  readonly address: string
-  readonly state: Attempt["at"]
-  /** Why it waits, is held, or how it ended; `undefined` where nothing was tried yet. */
-  readonly why: string | undefined
-  readonly tries: number | undefined
-  readonly nextTryAt: string | undefined
-}
-
-export type QueueParts = ChangeParts & { readonly trail: AuditTrail; readonly log: Log }
+/** `name`: the relay's own. */
+export type QueueParts = ChangeParts & { readonly name: Hostname; readonly trail: AuditTrail; readonly log: Log }
 
 export function mailQueue(parts: QueueParts): MailQueue {
-  const { spool, trail, clock, log } = parts
+  const { spool, trail, name, clock, log } = parts
   return {
     list: async (chosen) => (await choose(spool, chosen)).map(queued),
     audit: (chosen) => trail.read(chosen),
+    note: async (friend) => waitingNote((await spool.list(friend)).map(queued), name, clock.now()),
     change: async (change, chosen, who) => {
       const messages = (await choose(spool, chosen)).filter((message) => isChangedBy(change, message))
       const about = { at: iso(clock.now()), who, how: change.how, ...detailOf(change) }
@@ -87,32 +73,4 @@ function linesFor(
 function detailOf(change: QueueChange): Pick<AuditEntry, "detail"> {
   if (change.how === "redirect") return { detail: change.to }
   return change.how === "refuse" && change.reason !== "" ? { detail: change.reason } : {}
-}
-
-function queued({ id, friend, from, receivedAt, sizeBytes, recipients }: KeptMessage): QueuedMessage {
-  return { id, friend, from, receivedAt: iso(receivedAt), sizeBytes, recipients: recipients.map(queuedRecipient) }
-}
-
-function queuedRecipient({ address, attempt }: KeptRecipient): QueuedRecipient {
-  const { at: state } = attempt
-  switch (attempt.at) {
-    case "waiting": {
-      const { lastReply: why, tries, until } = attempt
-      return { address, state, why, tries, nextTryAt: iso(until) }
-    }
-    case "held":
-      return { address, state, why: attempt.because, tries: attempt.tries, nextTryAt: undefined }
-    case "done":
-      return { address, state, why: wordsFor(attempt), tries: undefined, nextTryAt: undefined }
-    default:
-      return unreachable(attempt)
-  }
-}
-
-function wordsFor({ how, lastReply }: Extract<Attempt, { at: "done" }>): string {
-  return lastReply ? `${how}: ${lastReply}` : how
-}
-
-function iso(instant: Instant): string {
-  return new Date(instant).toISOString()
 }

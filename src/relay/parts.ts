@@ -18,6 +18,7 @@ import type { FriendName } from "../route/route.ts"
 import { Rates } from "../smtp/intake/rates.ts"
 import { RecipientLists } from "../smtp/intake/recipient-lists.ts"
 import { auditTrail } from "../store/audit-trail.ts"
+import { queueTokensIn } from "../store/queue-tokens.ts"
 import { openGreylist, type Greylist } from "../store/greylist.ts"
 import type { Spool } from "../store/spool.ts"
 import { openSpool } from "../store/sqlite-spool.ts"
@@ -29,6 +30,7 @@ import { openControl } from "./control.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
 import { BOX_EXPECTED_MS, type Inherited } from "./inherited.ts"
 import { metricsOf, type Measured } from "./metrics.ts"
+import { dailyNotes } from "./daily-notes.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
 import { PreludeAccounts } from "./prelude-accounts.ts"
@@ -39,6 +41,7 @@ import { KernelPath } from "./kernel-path.ts"
 import { mailDns, type MailDns } from "./mail-dns.ts"
 import { wakingPart } from "./waking-part.ts"
 import { mailQueue } from "./mail-queue.ts"
+import { queueDesk, type QueueDesk } from "./queue-desk.ts"
 import { Traffic } from "./traffic.ts"
 
 export type Parts = Doors & {
@@ -99,13 +102,44 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     listIn: (file: string) => lists.of(file),
   }
   const trail = auditTrail(relay.state)
-  const queue = mailQueue({ spool, delivery, trail, redirects, clock: outside.clock, log: outside.log })
+  const queue = mailQueue({
+    name: relay.name,
+    spool,
+    delivery,
+    trail,
+    redirects,
+    clock: outside.clock,
+    log: outside.log,
+  })
   const control = openedOnce(free, () => openControl(relay.state, { queue, traffic }, outside.log), state)
   if (!free) await control
   const web = webPart(now, outside, reach)
   const { prelude, offers } = preludePart(now, outside, { mail, reach, tls, accounts: preludes, traffic })
   closing.adopt(offers, (all) => all.stop())
-  const boxes = boxesPart(now, outside, { tls, attached, delivery, cutThrough, offers, traffic })
+  state.adopt(
+    dailyNotes({
+      stateFolder: relay.state,
+      name: relay.name,
+      wanted: () => now.standing.config.friends.flatMap(({ name, notesTo: to }) => (to ? [{ friend: name, to }] : [])),
+      queue,
+      spool,
+      kept: () => delivery.nudge(),
+      clock: outside.clock,
+      log: outside.log,
+    }),
+    (notes) => notes.stop(),
+  )
+  const desk = closing.adopt(
+    queueDesk({
+      queue,
+      tokens: queueTokensIn(relay.state),
+      isFriend: (name) => now.standing.config.friends.some((friend) => friend.name === name),
+      clock: outside.clock,
+      log: outside.log,
+    }),
+    (open) => open.close(),
+  )
+  const boxes = boxesPart(now, outside, { desk, tls, attached, delivery, cutThrough, offers, traffic })
   return {
     delivery,
     mail,
@@ -259,6 +293,7 @@ function webPart(now: Now, { clock, log }: Given, reach: Reach): WebProxy {
 }
 
 type BoxNeeds = {
+  readonly desk: QueueDesk
   readonly tls: Pem
   readonly attached: Attached
   readonly delivery: MailDelivery
@@ -268,12 +303,13 @@ type BoxNeeds = {
 }
 
 function boxesPart(now: Now, { clock, log }: Given, needs: BoxNeeds): Boxes {
-  const { tls, attached, delivery, cutThrough, offers, traffic } = needs
+  const { desk, tls, attached, delivery, cutThrough, offers, traffic } = needs
   return boxes({
     stateFolder: now.standing.config.relay.state,
     tls,
     attached,
     shown: (friend) => now.standing.shownTo(friend),
+    desk,
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
     meterOf: (friend) => traffic.meterOf(friend),
     came: (friend) => {

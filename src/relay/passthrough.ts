@@ -26,7 +26,7 @@ import {
 import type { RouteTable } from "../route/table.ts"
 import { readClientHello, type ClientHello } from "../sni/client-hello.ts"
 import { beginsAsCarrier } from "../tunnel/carrier.ts"
-import { TUNNEL_ALPN } from "../tunnel/wire.ts"
+import { QUEUE_ALPN, TUNNEL_ALPN } from "../tunnel/wire.ts"
 import type { Attached } from "./attached.ts"
 import { lastWords } from "./last-words.ts"
 import { trueEnds, type TrueEnds } from "./true-ends.ts"
@@ -163,6 +163,9 @@ function findCarrier(received: Uint8Array, greeted: Attached["greeted"]): Found 
   return { kind: "carrier", take: read.value, greetingBytes: read.consumedBytes }
 }
 
+/** What is said by boxes, and by friends who come about their mail. */
+const FROM_FRIENDS = [TUNNEL_ALPN, QUEUE_ALPN]
+
 function findByName(listener: Listener, received: Uint8Array, table: RouteTable, relay: Hostname): Found {
   const read = readClientHello(received)
   if (read.kind === "need-more") return read
@@ -170,7 +173,8 @@ function findByName(listener: Listener, received: Uint8Array, table: RouteTable,
   const hello = read.value
   const { serverName } = hello
   // A box that gets out on this port alone attaches beside the visitors; a friend's name stays the friend's.
-  if (hello.alpn.includes(TUNNEL_ALPN) && (serverName ?? relay) === relay) return { kind: "tunnel" }
+  if (FROM_FRIENDS.some((name) => hello.alpn.includes(name)) && (serverName ?? relay) === relay)
+    return { kind: "tunnel" }
   const route = (serverName && table.bySni(listener.name, serverName)) ?? defaultRoute(listener, table)
   if (route) return { kind: "route", route, hello }
   return { kind: "refused", code: serverName ? "NAME_UNKNOWN" : "NAME_MISSING", detail: serverName ?? "no name" }

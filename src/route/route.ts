@@ -124,6 +124,8 @@ export type Friend = {
   readonly addresses: readonly IpAddress[]
   /** Of all dedicated connections together, both directions; `undefined`: as fast as it goes. */
   readonly bytesPerSecondMax: number | undefined
+  /** Where he is told what waits for him; `undefined`: nowhere. */
+  readonly notesTo: string | undefined
   /** From where his mail server may ask for his mail (ETRN). */
   readonly wakeFrom: readonly Cidr[]
   /** What his mail server proves itself by when it fetches (ATRN): a file, absolute. */

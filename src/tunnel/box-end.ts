@@ -4,13 +4,14 @@
  * reach into the owner's network.
  */
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2"
-import { connect, type TLSSocket } from "node:tls"
+import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { endpointText, type Endpoint } from "../names/endpoint.ts"
 import { boxCarriers, type Serve } from "./box-carriers.ts"
 import { readTicket } from "./carrier.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
-import { pinOf, samePin, type Pin } from "./pin.ts"
+import { dialRelay } from "./dial-relay.ts"
+import type { Pin } from "./pin.ts"
 import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import { answerTransfer, type Takes } from "./transfer.ts"
 import {
@@ -63,7 +64,7 @@ export type Ending = "closed" | "promise-broken"
  * cannot be reached, shows another key than the pinned one, does not let us in, or breaks the promise.
  */
 export async function boxEnd(options: BoxEndOptions): Promise<BoxEnd> {
-  const tls = await dial(options)
+  const tls = await dialRelay({ ...options, alpn: TUNNEL_ALPN })
   const session = performServerHandshake(tls, SESSION_OPTIONS)
   session.setLocalWindowSize(SESSION_WINDOW_BYTES)
   return attach(session, tls, options)
@@ -159,38 +160,4 @@ function readBody(stream: ServerHttp2Stream, whole: (body: string) => void): voi
     if (body.length > BODY_BYTES_MAX) stream.session?.destroy()
   })
   stream.once("end", () => whole(body))
-}
-
-/** TLS to the relay; resolves only when the relay has shown the pinned key. */
-function dial(options: BoxEndOptions): Promise<TLSSocket> {
-  const { host, port } = options.relay
-  const tls = connect({
-    host,
-    port,
-    key: options.key,
-    cert: options.cert,
-    minVersion: "TLSv1.3",
-    ALPNProtocols: [TUNNEL_ALPN],
-    rejectUnauthorized: false, // no CA vouches for a relay; its pin does, below
-  })
-  return new Promise((resolve, reject) => {
-    const fail = (why: string) => {
-      tls.destroy()
-      reject(new Error(`${endpointText(options.relay)}: ${why}`))
-    }
-    const overdue = options.clock.after(ATTACH_DEADLINE_MS, () => fail("no answer in time"))
-    tls.once("error", (error) => fail(error.message))
-    tls.once("close", () => fail("the relay hung up"))
-    tls.once("secureConnect", () => {
-      overdue()
-      const shown = tls.getPeerX509Certificate()
-      if (tls.alpnProtocol !== TUNNEL_ALPN) return fail("this is not a Waypost tunnel")
-      if (!shown || !samePin(pinOf(shown), options.relayPin))
-        return fail("this is not the relay we know: it shows another key")
-      tls.setNoDelay(true)
-      tls.removeAllListeners("error")
-      tls.removeAllListeners("close")
-      resolve(tls)
-    })
-  })
 }

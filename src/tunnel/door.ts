@@ -9,7 +9,7 @@ import type { Log } from "../log/log.ts"
 import { pinOf, type Pin } from "./pin.ts"
 import { relayEnd, type RelayEnd } from "./relay-end.ts"
 import { ATTACH_DEADLINE_MS } from "./settings.ts"
-import { TUNNEL_ALPN } from "./wire.ts"
+import { QUEUE_ALPN, TUNNEL_ALPN } from "./wire.ts"
 
 export type DoorOptions = {
   /** The relay's own key and certificate, PEM. */
@@ -22,6 +22,8 @@ export type DoorOptions = {
   /** The verdicts of the friend's routes, as JSON. */
   readonly verdictsFor: (friend: string) => string
   readonly attached: (friend: string, box: RelayEnd) => void
+  /** Somebody who comes about mail, and whose box's key he showed. Nobody is let in for it unless given. */
+  readonly desk?: (tls: TLSSocket, box: string | undefined) => void
   readonly clock: Clock
   readonly log: Log
 }
@@ -39,7 +41,7 @@ export function tunnelDoor(options: DoorOptions): TunnelDoor {
       minVersion: "TLSv1.3",
       requestCert: true, // RFC 8446 §4.4.3: the box proves that it holds the key of the certificate it shows
       rejectUnauthorized: false, // no CA vouches for a box; its pin does, below
-      ALPNProtocols: [TUNNEL_ALPN],
+      ALPNProtocols: options.desk ? [TUNNEL_ALPN, QUEUE_ALPN] : [TUNNEL_ALPN],
       handshakeTimeout: ATTACH_DEADLINE_MS,
     },
     (tls) => letIn(tls, options),
@@ -69,6 +71,7 @@ function refuse(tls: TLSSocket, why: string, log: Log): void {
 
 /** Attaches the box behind a finished handshake; resolves to the reason why not, or to `undefined` when it is in. */
 async function admit(tls: TLSSocket, options: DoorOptions): Promise<string | undefined> {
+  if (options.desk && tls.alpnProtocol === QUEUE_ALPN) return atDesk(tls, options.desk, options)
   if (tls.alpnProtocol !== TUNNEL_ALPN) return `it does not speak ${TUNNEL_ALPN}`
   const shown = tls.getPeerX509Certificate()
   if (!shown) return "it shows no key"
@@ -80,6 +83,16 @@ async function admit(tls: TLSSocket, options: DoorOptions): Promise<string | und
   if (!accepted) return `the box of ${friend} refuses: a verdict breaks its promise`
   options.attached(friend, box)
   return undefined
+}
+
+/** A key that is nobody's is as good as none: there are tokens. */
+async function atDesk(
+  tls: TLSSocket,
+  desk: NonNullable<DoorOptions["desk"]>,
+  { friendOf }: DoorOptions,
+): Promise<undefined> {
+  const shown = tls.getPeerX509Certificate()
+  desk(tls, shown && (await friendOf(pinOf(shown))))
 }
 
 async function redeemed(box: RelayEnd, options: DoorOptions): Promise<string | undefined> {

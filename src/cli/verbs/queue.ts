@@ -1,17 +1,17 @@
 import { systemClock } from "../../clock/clock.ts"
-import { controlOf } from "../../relay/ask-control.ts"
 import { queueThrough, type AskedQueue } from "../../relay/ask-queue.ts"
 import type { Chosen } from "../../relay/mail-queue.ts"
 import { QUEUE_CHANGES, type QueueChange } from "../../relay/queue-change.ts"
+import { askThrough } from "../asked-queue.ts"
 import { UsageError } from "../complaint.ts"
-import { loadConfigFile } from "../config-file.ts"
 import { EXIT, type ExitCode } from "../exit-code.ts"
+import { queueToken } from "../queue-token.ts"
 import { auditText, counted, messageText, queueText } from "../queue-text.ts"
 import { columns, say, sayJson } from "../terminal.ts"
 import { CONFIG, JSON_OUTPUT, verb } from "../verb.ts"
 
-const READ = { list, show, audit } as const
-const READING = ["list", "show", "audit"] as const satisfies readonly (keyof typeof READ)[]
+const READ = { list, show, audit, note } as const
+const READING = ["list", "show", "audit", "note"] as const satisfies readonly (keyof typeof READ)[]
 const ACTIONS = [...READING, ...QUEUE_CHANGES] as const
 type Action = (typeof ACTIONS)[number]
 
@@ -21,32 +21,41 @@ export const queue = verb({
   does: "show or change the mail that waits, while the relay runs",
   options: {
     action: {
-      choices: ACTIONS,
+      choices: [...ACTIONS, "token"] as const,
       default: "list" as const,
-      describe: "flush: try now; redirect, refuse: see --to, --reason; delete: tell nobody; audit: who changed what",
+      describe:
+        "flush: try now; redirect, refuse: see --to, --reason; delete: tell nobody; audit: who changed what; note: what a friend is told each day; token: let a friend do this with his own mail",
     },
-    id: { type: "string", describe: "a message, as list shows it" },
+    id: { type: "string", describe: "a message, as list shows it; with note and token: a friend" },
     friend: { type: "string", requiresArg: true, describe: "all of one friend's mail" },
     to: { type: "string", requiresArg: true, describe: "redirect: another address of the same friend" },
     reason: { type: "string", requiresArg: true, describe: "refuse: what the sender is told, if he may be told" },
-    config: CONFIG,
+    config: { ...CONFIG, demandOption: false },
+    "token-file": { type: "string", requiresArg: true, describe: "ask as a friend: the file with his token" },
+    box: { type: "string", requiresArg: true, describe: "ask as a friend: the file of his box, as in box.yaml" },
+    relay: { type: "string", requiresArg: true, describe: "with --box: which of its relays" },
+    list: { type: "boolean", default: false, describe: "token: who has one" },
+    revoke: { type: "boolean", default: false, describe: "token: make the friend's worthless" },
     json: JSON_OUTPUT,
   },
   examples: [
     ["waypost queue -c relay.yaml", "what waits, why, and when it is tried next"],
     ["waypost queue flush --friend alice -c relay.yaml", "Alice's server is back: try everything now"],
+    ["waypost queue token alice -c relay.yaml", "prints the line with which Alice asks about her own mail"],
+    ["waypost queue --token-file alice.token", "what waits for Alice, and why"],
   ],
-  run: async ({ action, id, friend, to, reason, config: file, json }) => {
+  run: async ({ action, id, friend, to, reason, list: listed, revoke, json, ...through }) => {
+    if (action === "token") return queueToken({ config: through.config, friend: id, list: listed, revoke, json })
     const chosen = { id, friend }
     refuseTooMuch(action, chosen)
     const wanted = isReading(action) ? action : changeOf(action, to, reason)
-    const asked = queueThrough(controlOf((await loadConfigFile(file)).relay.state))
+    const asked = queueThrough(await askThrough({ ...through, tokenFile: through["token-file"] }))
     return typeof wanted === "string" ? READ[wanted](asked, chosen, json) : change(wanted, asked, chosen, json)
   },
 })
 
 const ABOUT_ONE: readonly Action[] = ["show", "redirect", "refuse"]
-const ABOUT_ALL: readonly Action[] = ["list", "audit", "flush"]
+const ABOUT_ALL: readonly Action[] = ["list", "audit", "note", "flush"]
 
 /** What cannot be taken back is never done to everything. */
 function refuseTooMuch(action: Action, { id, friend }: Chosen): void {
@@ -89,6 +98,14 @@ async function audit(asked: AskedQueue, chosen: Chosen, json: boolean): Promise<
   const entries = await asked.audit(chosen)
   if (json) sayJson(entries)
   else say(entries.length === 0 ? "nobody has changed anything" : auditText(entries, columns()))
+  return EXIT.fine
+}
+
+/** What a friend is told each day. The operator says which friend. */
+async function note(asked: AskedQueue, { id, friend = id }: Chosen, json: boolean): Promise<ExitCode> {
+  const told = await asked.note(friend)
+  if (json) sayJson(told)
+  else say(told ? [told.subject, "", ...told.lines].join("\n") : "nothing waits for long, and nothing is held")
   return EXIT.fine
 }
 

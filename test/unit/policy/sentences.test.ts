@@ -76,6 +76,7 @@ describe("the promise that no route lets the relay read", () => {
     domains: [],
     addresses: [],
     bytesPerSecondMax: undefined,
+    notesTo: undefined,
     wakeFrom: [],
     odmrSecretFile: undefined,
     routes: [],

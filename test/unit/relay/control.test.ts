@@ -79,6 +79,7 @@ function queueThatNotes(asked: [QueueChange | "list", Chosen, string?][]): MailQ
       return []
     },
     audit: async () => [],
+    note: async () => undefined,
     change: async (change, chosen, who) => {
       asked.push([change, chosen, who])
       return { messages: 1, recipients: 2 }

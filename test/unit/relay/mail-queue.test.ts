@@ -3,7 +3,7 @@ import { mailQueue, type MailQueue } from "../../../src/relay/mail-queue.ts"
 import type { Redirects } from "../../../src/relay/redirect.ts"
 import type { Route } from "../../../src/route/route.ts"
 import type { AuditEntry, AuditTrail } from "../../../src/store/audit-trail.ts"
-import { DAY_MS, desk, HOUR_MS, MINUTE_MS, mxAt, routesOf, routeTo, type Desk } from "../../support/delivery.ts"
+import { BOB, DAY_MS, desk, HOUR_MS, MINUTE_MS, mxAt, routesOf, routeTo, type Desk } from "../../support/delivery.ts"
 import { DEFAULT_LIMITS } from "../../../src/config/config.ts"
 import { eventually } from "../../support/eventually.ts"
 import { nextHop } from "../../support/next-hop.ts"
@@ -224,7 +224,7 @@ function queueOf({ spool, delivery, clock, log }: Desk, trail: AuditTrail = forg
   const listed = { ...route, carry: { ...route.carry, recipients } } as Route
   const mailRoute: Redirects["mailRoute"] = (friend, domain) =>
     friend === "dave" && domain === "dave.example" ? listed : undefined
-  return mailQueue({ spool, delivery, trail, redirects: { mailRoute, listIn: () => undefined }, clock, log })
+  return mailQueue({ name: BOB, spool, delivery, trail, redirects: { mailRoute, listIn: () => undefined }, clock, log })
 }
 
 const forgetfulTrail: AuditTrail = { append: async () => {}, read: async () => [] }
