@@ -53,9 +53,11 @@ await onTwoCores()
 publish(new Figures(measured))
 
 async function inTurns(): Promise<void> {
+  const works = wanted([...BULK, ...CONNECTIONS])
+  if (works.length === 0) return
   const contenders = [arena.direct, ...(await startAll(asked))]
   for (let round = 0; round < rounds; round++) {
-    for (const work of wanted([...BULK, ...CONNECTIONS])) {
+    for (const work of works) {
       progress(`round ${round + 1} of ${rounds}: ${work.id}`)
       for (const contender of shuffled(contenders)) take(round, work, contender)
     }
@@ -81,7 +83,7 @@ async function onTwoCores(): Promise<void> {
   const works = wanted(TWO_CORES)
   if (works.length === 0 || availableParallelism() < 2) return
   const both = asked.filter(({ id }) => ON_TWO_CORES.includes(id))
-  const contenders = [...(await startAll(both)), ...(await startAll(both, 2))]
+  const contenders = [...(await startAll(both)), ...(await startAll(both, 2)), ...(await apart(both))]
   for (let round = 0; round < rounds; round++) {
     for (const work of works) {
       progress(`two cores, round ${round + 1} of ${rounds}: ${work.id}`)
@@ -91,10 +93,20 @@ async function onTwoCores(): Promise<void> {
   for (const contender of contenders) await contender.stop()
 }
 
-/** All of them warm: programs that compile as they run are measured when they have done so. */
 async function startAll(all: readonly Rival[], cores = 1, warmMs = WARM_MS): Promise<readonly Contender[]> {
   const contenders: Contender[] = []
   for (const rival of all) contenders.push(await arena.start(rival, cores))
+  return warmed(contenders, warmMs)
+}
+
+async function apart(all: readonly Rival[]): Promise<readonly Contender[]> {
+  const contenders: Contender[] = []
+  for (const rival of all) contenders.push(await arena.startApart(rival, 2))
+  return warmed(contenders, WARM_MS)
+}
+
+/** Programs that compile as they run are measured when they have done so. */
+function warmed(contenders: readonly Contender[], warmMs: number): readonly Contender[] {
   for (const contender of contenders) {
     for (const [service, runMs] of [
       ["down", SHORT_WARM_MS],

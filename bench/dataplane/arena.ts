@@ -16,14 +16,15 @@ export type Timing = { readonly warmMs: number; readonly runMs: number }
 export type Contender = {
   readonly id: string
   readonly name: string
-  readonly port: number
+  /** Visitors go to each of them in turn. */
+  readonly ports: readonly number[]
   readonly pids: () => readonly number[]
   readonly stop: () => Promise<void>
 }
 
 const SERVICES_PORT = 7100
 const FIRST_RELAY_PORT = 7001
-const START_PATIENCE_MS = 10_000
+const START_PATIENCE_MS = 30_000
 /** Of one run, beyond its own time. */
 const LOAD_PATIENCE_MS = 40_000
 
@@ -47,24 +48,44 @@ export class Arena implements AsyncDisposable {
 
   /** With a thread for each of `cores` cores. */
   async start(rival: Rival, cores = 1): Promise<Contender> {
-    const port = this.#nextPort++
-    const ground = { folder: this.#folder, port, servicesPort: SERVICES_PORT, threads: cores }
-    const child = this.#spawn(cores === 1 ? "0" : `0-${cores - 1}`, rival.command(ground))
-    await accepts(port, child)
+    const { port, child } = await this.#relay(rival, cores === 1 ? "0" : `0-${cores - 1}`, cores)
     return {
       id: cores === 1 ? rival.id : `${rival.id}-${cores}`,
       name: rival.name,
-      port,
+      ports: [port],
       pids: () => tree(child.pid ?? 0),
       stop: () => ended(child),
     }
+  }
+
+  /** As many relays as cores, each with one thread on a core of its own: they share nothing but the machine. */
+  async startApart(rival: Rival, cores: number): Promise<Contender> {
+    const relays: { readonly port: number; readonly child: ChildProcess }[] = []
+    for (let core = 0; core < cores; core++) relays.push(await this.#relay(rival, String(core), 1))
+    return {
+      id: `${rival.id}-apart`,
+      name: rival.name,
+      ports: relays.map(({ port }) => port),
+      pids: () => relays.flatMap(({ child }) => tree(child.pid ?? 0)),
+      stop: async () => void (await Promise.all(relays.map(({ child }) => ended(child)))),
+    }
+  }
+
+  async #relay(rival: Rival, cores: string, threads: number) {
+    const port = this.#nextPort++
+    const child = this.#spawn(
+      cores,
+      rival.command({ folder: this.#folder, port, servicesPort: SERVICES_PORT, threads }),
+    )
+    await accepts(port, child)
+    return { port, child }
   }
 
   /** The services without a relay: what they need themselves. */
   get direct(): Contender {
     const services = this.#services
     const pids = (): readonly number[] => (services ? tree(services.pid ?? 0) : [])
-    return { id: "direct", name: "no relay", port: SERVICES_PORT, pids, stop: () => Promise.resolve() }
+    return { id: "direct", name: "no relay", ports: [SERVICES_PORT], pids, stop: () => Promise.resolve() }
   }
 
   /** `everywhere`: the visitors may use every core. */
@@ -72,7 +93,8 @@ export class Arena implements AsyncDisposable {
     const offset = contender.id === "direct" ? SERVICES.indexOf(work.service) : 0
     const hello = this.#hello(work)
     const timing = [work.connections, warmMs, runMs].map(String)
-    const load = [this.#file("load"), work.service, String(contender.port + offset), hello, ...timing]
+    const ports = contender.ports.map((port) => port + offset).join(",")
+    const load = [this.#file("load"), work.service, ports, hello, ...timing]
     const cores = everywhere ? `0-${this.#cores - 1}` : this.#lastCore
     const { stdout, stderr, status } = spawnSync("taskset", ["-c", cores, ...load, contender.pids().join(",")], {
       encoding: "utf8",

@@ -51,9 +51,13 @@ export function linesOf(figures: Figures): readonly Line[] {
   return lines
 }
 
-/** Connections or bytes for each second of CPU time on two cores: twice those on one, if the second costs nothing. */
-export function scaling(work: Work, relay: string, figures: Figures): number | undefined {
-  const ratio = figures.ratio(work, relay, `${relay}-2`)
+/**
+ * What a relay with two threads does in a second of CPU time, against `one`: twice as much as one, if that they are together
+ * costs nothing. `alone`: one relay with one thread, whose visitors have the other core. `apart`: one of two such relays,
+ * each on a core of its own, so that both cores are as busy as with two threads.
+ */
+export function scaling(work: Work, relay: string, one: "alone" | "apart", figures: Figures): number | undefined {
+  const ratio = figures.ratio(work, one === "alone" ? relay : `${relay}-apart`, `${relay}-2`)
   return ratio === undefined ? undefined : 2 * ratio
 }
 
@@ -67,7 +71,17 @@ function memory(what: string, limitKb: number, gotBytes: number | undefined): Li
 }
 
 function cores(work: Work, figures: Figures): Line {
-  const got = scaling(work, "native", figures)
-  const note = "by CPU time; see below"
-  return { what: `Two cores, ${work.name}: one core`, asked: "≥ 1.8 ×", got, unit: "×", met: (got ?? 0) >= 1.8, note }
+  const got = scaling(work, "native", "apart", figures)
+  const alone = scaling(work, "native", "alone", figures)
+  const note = ["by CPU time", alone && `${alone.toFixed(2)} × against one alone`, "see below"]
+    .filter(Boolean)
+    .join("; ")
+  return {
+    what: `Two cores, ${work.name}: one of two as busy`,
+    asked: "≥ 1.8 ×",
+    got,
+    unit: "×",
+    met: (got ?? 0) >= 1.8,
+    note,
+  }
 }

@@ -4,11 +4,12 @@
  * accounts them, over a window in which the load is steady.
  *
  *   load serve PORT                                     services on PORT + 0 … 4, see enum service
- *   load WORK PORT HELLO COUNT WARM_MS RUN_MS [PIDS]    visitors on 127.0.0.1:PORT; prints one line of JSON
+ *   load WORK PORTS HELLO COUNT WARM_MS RUN_MS [PIDS]   visitors on 127.0.0.1; prints one line of JSON
  *
  * WORK: down, up (COUNT connections, as fast as they go), new (COUNT at a time: connect, 1 KB, end), pong (COUNT
  * connections with 100 bytes to and fro), idle (opens COUNT and leaves them). HELLO is a file with what every visitor
- * says first; a service reads exactly that many bytes before it begins. PIDS: the relay's processes, by commas.
+ * says first; a service reads exactly that many bytes before it begins. PORTS: visitors go to each of them in turn. PIDS:
+ * the relay's processes. Both by commas.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,6 +37,7 @@
 #define IDLE_COUNTED 4000 /* as in work.ts: the last so many; all, where there are not more */
 #define SAMPLES_MAX (1 << 22)
 #define PIDS_MAX 16
+#define PORTS_MAX 2
 
 enum service { SENDS, ANSWERS_AND_ENDS, ECHOES, SAYS_ONE_BYTE, SWALLOWS, SERVICES };
 
@@ -192,7 +194,8 @@ struct visitor {
 };
 
 static enum work work;
-static struct sockaddr_in relay;
+static struct sockaddr_in relays[PORTS_MAX];
+static unsigned relay_count, next_relay;
 static char hello[20000];
 static size_t hello_bytes;
 static int epoll;
@@ -207,7 +210,7 @@ static void arrive(struct visitor *visitor) {
     visitor->connected = false;
     visitor->heard = 0;
     visitor->since = seconds();
-    connect(visitor->descriptor, (struct sockaddr *)&relay, sizeof relay);
+    connect(visitor->descriptor, (struct sockaddr *)&relays[next_relay++ % relay_count], sizeof *relays);
     watch(epoll, EPOLL_CTL_ADD, visitor->descriptor, EPOLLOUT, visitor);
 }
 
@@ -333,8 +336,11 @@ int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "serve") == 0) serve(atoi(argv[2]));
     if (argc < 7) return fprintf(stderr, "usage: see the head of load.c\n"), 2;
     work = work_named(argv[1]);
-    relay = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[2]))};
-    relay.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (char *port = strtok(argv[2], ","); port && relay_count < PORTS_MAX; port = strtok(NULL, ",")) {
+        struct sockaddr_in *relay = &relays[relay_count++];
+        *relay = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+        relay->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
     read_hello(argv[3]);
     int count = atoi(argv[4]);
     for (char *pid = argc > 7 ? strtok(argv[7], ",") : NULL; pid && pid_count < PIDS_MAX; pid = strtok(NULL, ","))

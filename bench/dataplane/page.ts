@@ -120,12 +120,18 @@ ${table(
 
 ## Two cores
 
-${table(["", ...TWO_CORES.flatMap(({ name }) => [`${name}: one core`, "two cores", "by CPU time"])], coreRows(figures))}
+${table(
+  ["", ...CORES_HEAD],
+  TWO_CORES.flatMap((work) => coreRows(work, figures)),
+)}
 
 The engine runs a thread for each core, each with its own listening socket, epoll set and connections; they share nothing
 but the batches to and from TypeScript. ${coresRemark(machine)} So the table gives CPU
-time for one connection or GB with one thread and with two, where visitors may use every core as well, and what follows
-from it: twice the work in each second if the second thread costs nothing extra.
+time for one connection or GB, where visitors may use every core as well: of one relay with one thread; of two relays with
+one thread, each on a core of its own, which share nothing but the machine; and of one relay with two threads. What follows
+is the work of two threads in each second of CPU time against one relay alone, whose visitors have a core to themselves,
+and against one of the two, where both cores are as busy: twice as much if that they are together costs nothing. The first
+holds what two busy cores cost any relay on this machine; the second is what the threads cost each other.
 `
 }
 
@@ -207,24 +213,23 @@ function memoryRow(relay: Relay, figures: Figures): readonly string[] {
   return [relay.name, number(figures.of(IDLE, relay.id), 0), number(base, 1)]
 }
 
-function coreRows(figures: Figures): readonly (readonly string[])[] {
+const CORES_HEAD = ["one relay, one core", "two relays", "two threads", "against one alone", "against one of two"]
+
+function coreRows(work: Work, figures: Figures): readonly (readonly string[])[] {
   const relays = [
     { id: "native", name: "Waypost, native" },
     { id: BASE, name: "HAProxy, best" },
   ]
-  return relays.map(({ id, name }) => [
-    name,
-    ...TWO_CORES.flatMap((work) => {
-      const digits = work.service === "new" ? 1 : 3
-      const unit = work.service === "new" ? "µs" : "s/GB"
-      const scales = scaling(work, id, figures)
-      return [
-        `${number(figures.of(work, id), digits)} ${unit}`,
-        `${number(figures.of(work, `${id}-2`), digits)} ${unit}`,
-        scales === undefined ? "–" : `${scales.toFixed(2)} ×`,
-      ]
-    }),
-  ])
+  const [digits, unit] = work.service === "new" ? [1, "µs"] : [3, "s/GB"]
+  const cost = (id: string): string => `${number(figures.of(work, id), digits)} ${unit}`
+  const times = (id: string, one: "alone" | "apart"): string => {
+    const scales = scaling(work, id, one, figures)
+    return scales === undefined ? "–" : `${scales.toFixed(2)} ×`
+  }
+  return relays.map(({ id, name }) => {
+    const costs = [cost(id), cost(`${id}-apart`), cost(`${id}-2`)]
+    return [`${work.name}: ${name}`, ...costs, times(id, "alone"), times(id, "apart")]
+  })
 }
 
 function coresRemark({ cores }: Machine): string {
