@@ -7,6 +7,7 @@ export const PACKAGES = {
   chromium: "chromium",
   curl: "curl",
   dig: "bind9-dnsutils",
+  dkimverify: "python3-dkim python3-spf python3-authres",
   eatmydata: "eatmydata",
   dovecot: "dovecot-imapd dovecot-managesieved",
   exim4: "exim4-daemon-light",

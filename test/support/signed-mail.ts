@@ -4,7 +4,8 @@ import { dkimSign } from "mailauth/lib/dkim/sign.js"
 import type { Zone } from "./name-server.ts"
 
 const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 })
-const PRIVATE_KEY = privateKey.export({ type: "pkcs8", format: "pem" }).toString()
+/** Of s1._domainkey.sender.example, as PKCS #1, which dkimpy reads. */
+export const CAROLS_KEY = privateKey.export({ type: "pkcs1", format: "pem" }).toString()
 const PUBLIC_KEY = publicKey.export({ type: "spki", format: "der" }).toString("base64")
 
 /** Who may send for sender.example is 192.0.2.1, who signs has this key, and all else is to be refused. */
@@ -21,7 +22,7 @@ export const CAROLS_MAIL =
 
 /** The message with a signature on top of it. */
 export async function signed(message: string, domain = "sender.example"): Promise<string> {
-  const key = { signingDomain: domain, selector: "s1", privateKey: PRIVATE_KEY }
+  const key = { signingDomain: domain, selector: "s1", privateKey: CAROLS_KEY }
   const { signatures } = await dkimSign(message, { ...key, signatureData: [key] })
   return `${signatures}${message}`
 }

@@ -64,7 +64,7 @@ export class Bob implements AsyncDisposable {
 
   static async open(place: RelayPlace, directory: Directory, story: Story, engine: Engine["kind"]): Promise<Bob> {
     const folder = await mkdtemp(join(tmpdir(), "waypost-bob-"))
-    const ports = { tunnel: await freePort(), https: await freePort() }
+    const ports = { tunnel: await freePort(), https: await freePort(), dns: directory.nameServerPort }
     return new Bob(place, { folder, engine, ports }, directory, story)
   }
 

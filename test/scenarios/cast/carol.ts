@@ -13,7 +13,7 @@ import type { Story } from "./story.ts"
 
 const CAROL = "carol@carol.example"
 /** Where she calls from, to IPv4 addresses; loopback has only one IPv6 address. */
-const CAROLS_ADDRESS = "127.0.3.1"
+export const CAROLS_ADDRESS = "127.0.3.1"
 
 /** What a sender demands of TLS: most demand nothing; RFC 8461 and RFC 7672 demand the right key. */
 export type Insists = "on nothing" | "on the right key" | "on no TLS"

@@ -36,6 +36,8 @@ export type Carries = {
   readonly cutThrough?: false
   /** Peer mail: strangers are asked to come again before their mail is kept. */
   readonly greylist?: true
+  /** Peer mail: the friend's server is told who each mail is from. */
+  readonly authenticate?: true
   /** Senders of mail that failed after it was taken are told, whoever they are. */
   readonly tellsSenders?: true
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
@@ -54,7 +56,7 @@ const USUAL_PORTS = { smtp: 25, imap: 143, https: 443, http: 80, tcp: 7 } as con
 const USUAL_TUNNEL_PORT = 7443
 
 /** Ports that others are told of, so that they are the same in all of one run. */
-export type KnownPorts = { readonly tunnel: number; readonly https: number }
+export type KnownPorts = { readonly tunnel: number; readonly https: number; readonly dns: number }
 
 /** The text of the file; for a page (`usual ports`), with ports that are the same in every run. */
 export function configurationText(
@@ -62,7 +64,7 @@ export function configurationText(
   all: readonly Carried[],
   ports: KnownPorts | "usual ports",
 ): string {
-  const known = ports === "usual ports" ? { tunnel: USUAL_TUNNEL_PORT, https: USUAL_PORTS.https } : ports
+  const known = ports === "usual ports" ? { tunnel: USUAL_TUNNEL_PORT, https: USUAL_PORTS.https, dns: 53 } : ports
   const tunnels = all.some(({ carries }) => carries.byTunnel)
   const bindPort = (service: Service): number => {
     if (ports === "usual ports") return USUAL_PORTS[service]
@@ -73,8 +75,10 @@ export function configurationText(
   const pinOf: PinOf = ({ own, person }) =>
     `pin:sha256:${ports === "usual ports" ? exampleDigest(`the key of ${person}`) : spkiSha256(own)}`
   const tells = all.some(({ carries }) => carries.tellsSenders)
+  const asks = all.some(({ carries }) => carries.authenticate)
+  const resolver = asks ? `, resolver: { at: ["127.0.0.1:${known.dns}"] }` : ""
   return [
-    `relay: { name: ${place.name}, state: ./state${tells ? ", tell-senders: everybody" : ""} }`,
+    `relay: { name: ${place.name}, state: ./state${tells ? ", tell-senders: everybody" : ""}${resolver} }`,
     "listeners:",
     ...SERVICES.flatMap((service) => listener(service, all, { address: place.address, port: bindPort(service) })),
     ...(tunnels ? [`  tunnel: { bind: ["${withPort(place.address, known.tunnel)}"], protocol: tunnel }`] : []),
@@ -113,8 +117,9 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     const otherwise = service === "smtp" && carries.otherwise ? `, otherwise: ${carries.otherwise}` : ""
     const cutThrough = service === "smtp" && carries.cutThrough === false ? ", cut-through: false" : ""
     const hashed = service === "smtp" && carries.hashedRecipients ? `, recipients-file: ${listOf(box)}` : ""
+    const authenticate = service === "smtp" && carries.authenticate ? ", authenticate: true" : ""
     const greylist = service === "smtp" && carries.greylist ? ", greylist: true" : ""
-    const more = `${greylist}${hashed}${recipients}${otherwise}${tls}${cutThrough}`
+    const more = `${authenticate}${greylist}${hashed}${recipients}${otherwise}${tls}${cutThrough}`
     const asked = service === "tcp" && carries.asksFor ? `, service: ${carries.asksFor}` : ""
     const to = carries.byTunnel ? `box${asked}` : `"${withPort(box.address, port(service))}"`
     return mode ? [`      ${service}: { mode: ${mode}, to: ${to}${more} }`] : []

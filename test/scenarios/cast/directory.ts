@@ -7,6 +7,8 @@ export type Service = "smtp" | "imap" | "https" | "http" | "tcp"
 export class Directory {
   readonly #places = new Map<string, SocketAddress>()
   readonly #keys = new Map<string, Person>()
+  /** Where a relay asks who may send mail in a name, which nobody asks the directory. */
+  nameServerPort = 53
   /** Certificates that senders and visitors trust, as PEM. */
   readonly trusted: string[] = []
 

@@ -55,17 +55,21 @@ export class Stranger {
     return reply
   }
 
-  /** Mails somebody in somebody else's name; resolves to the first reply that is a refusal, or the last. */
-  async mailsAs(from: string, to: string, what: string): Promise<string> {
+  /**
+   * Mails somebody in somebody else's name, with `forged` on top; resolves to the first reply that is a refusal, or the last.
+   */
+  async mailsAs(from: string, to: string, what: string, forged?: string): Promise<string> {
     const { address, port } = this.#directory.where("smtp", to.slice(to.indexOf("@") + 1))
     using client = await SmtpClient.connect(port, address)
     await client.says("EHLO spam.stranger.example")
     let reply = ""
-    for (const line of [`MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, "DATA", `Subject: Win\r\n\r\n${what}\r\n.`]) {
+    const header = [...(forged ? [forged] : []), `From: ${from}`, "Subject: Win"].join("\r\n")
+    for (const line of [`MAIL FROM:<${from}>`, `RCPT TO:<${to}>`, "DATA", `${header}\r\n\r\n${what}\r\n.`]) {
       reply = await client.says(line)
       if (/^[45]/.test(reply)) break
     }
-    this.#story.says("Stranger", "Bob", `mail in the name of ${from} for ${to}: "${what}"`)
+    const lie = forged ? `, with ${forged} on top` : ""
+    this.#story.says("Stranger", "Bob", `mail in the name of ${from} for ${to}: "${what}"${lie}`)
     this.#story.says("Bob", "Stranger", reply.startsWith("2") ? reply.slice(0, "250".length) : reply)
     return reply
   }

@@ -2,10 +2,11 @@
 import { X509Certificate } from "node:crypto"
 import { ipAddress } from "../../../src/names/ip-address.ts"
 import type { Engine } from "../../../src/net/engine.ts"
+import { nameServer, type Zone } from "../../support/name-server.ts"
 import { Bob } from "./bob.ts"
 import { Box } from "./box.ts"
 import { BOBS, ERINS } from "./configuration.ts"
-import { Carol } from "./carol.ts"
+import { Carol, CAROLS_ADDRESS } from "./carol.ts"
 import { Directory } from "./directory.ts"
 import { Eve } from "./eve.ts"
 import type { ScenePage } from "./page.ts"
@@ -26,12 +27,19 @@ export type World = AsyncDisposable & {
   page(): Omit<ScenePage, "title">
 }
 
+/** What Carol says of her domain: mail in its name comes from her address, and all else is to be refused. */
+const WHO_MAY_SEND: Zone = {
+  "carol.example TXT": [`v=spf1 ip4:${CAROLS_ADDRESS} -all`],
+  "_dmarc.carol.example TXT": ["v=DMARC1; p=reject"],
+}
+
 /** `engine`: what moves the bytes in Bob's relay; the recorder sees all of them only with the JavaScript one. */
 export async function openWorld(engine: Engine["kind"] = "javascript"): Promise<World> {
   await using undo = new AsyncDisposableStack()
   const [directory, story] = [new Directory(), new Story()]
   const alice = undo.use(await Box.open("Alice", "127.0.1.1", story))
   const dave = undo.use(await Box.open("Dave", "127.0.1.2", story))
+  directory.nameServerPort = undo.use(await nameServer(WHO_MAY_SEND)).at.port
   const bob = undo.use(await Bob.open(BOBS, directory, story, engine))
   const erin = undo.use(await Bob.open(ERINS, directory, story, engine))
   for (const box of [alice, dave]) leadHome(box, directory)
