@@ -344,6 +344,16 @@ describe("extensions", () => {
     session.close()
   })
 
+  test("8-bit content goes as it is, and without the keyword, where 8BITMIME is missing", async () => {
+    await using hop = await nextHop({ extensions: ["SMTPUTF8"] })
+    const session = await opened(hop)
+    const content = Buffer.from("Subject: x\r\n\r\nGr\u00fc\u00dfe\r\n")
+    await session.deliver(letter({ body: "8bitmime" }, [content]))
+    expect(hop.messages[0]?.mailParameters).toBe("")
+    expect(hop.messages[0]?.content.equals(content)).toBe(true)
+    session.close()
+  })
+
   test("the SMTPUTF8 keyword goes on with the message, also for ASCII addresses", async () => {
     await using hop = await nextHop()
     const session = await opened(hop)
