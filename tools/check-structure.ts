@@ -24,6 +24,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   smtp: ["bytes", "names", "faults", "clock", "log", "route", "net", "store", "dns"],
   http: ["bytes", "names", "faults", "clock", "log", "route", "net"],
   tunnel: ["bytes", "names", "faults", "clock", "log", "route", "net"],
+  portmap: ["bytes", "names", "faults", "clock", "log", "net"],
   relay: [
     "bytes",
     "names",
@@ -60,6 +61,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "dns",
     "cert",
     "smtp",
+    "portmap",
   ],
   lab: ["names", "faults", "clock", "log", "route", "config", "policy", "net", "relay", "box", "cert"],
   cli: [

@@ -10,6 +10,5 @@ const read = readBoxConfig(readFileSync(file, "utf8"), file)
 if (read.kind === "faults") throw new Error(JSON.stringify(read.faults))
 const box = await startBox(read.config, { clock: systemClock, log: silentLog, dice: Math.random })
 process.once("SIGTERM", () => {
-  box.stop()
-  process.exit(0)
+  void box.stop().then(() => process.exit(0))
 })

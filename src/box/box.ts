@@ -9,6 +9,8 @@ import { chooseEngine } from "../net/choose-engine.ts"
 import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
 import { pin } from "../tunnel/pin.ts"
 import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
+import type { Asker, DirectStatus } from "./direct.ts"
+import { directServices } from "./direct-services.ts"
 import { keepLinked, type Link, type LinkState } from "./link.ts"
 import { keepProbing, probeSelf, targetsAt, type ProbeState } from "./self-probe.ts"
 import { MailHome } from "./mail-home.ts"
@@ -38,7 +40,10 @@ export type RelayStatus = {
 
 export type Box = {
   status(): readonly RelayStatus[]
-  stop(): void
+  /** The services that may be reached without a relay, and whether they can be. */
+  direct(): readonly DirectStatus[]
+  /** Ends tunnels at once; resolves when the home router has closed what it opened. */
+  stop(): Promise<void>
 }
 
 /** Starts a box; it dials until it is stopped. Rejects with a `FaultError` STATE_DAMAGED when its key cannot be read. */
@@ -49,13 +54,18 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const { services } = config
   const journal = await openMailJournal(config.state, options.clock, options.log)
   const mail = new MailHome({ ...options, services, journal })
-  const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve, mail }))
+  const cameUp = () => direct.look()
+  const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve, mail, cameUp }))
+  const askers = () => linked.flatMap(({ asker }) => asker() ?? [])
+  const direct = directServices(config.services, { ...options, engine, askers })
   return {
     status: () => linked.map(({ status }) => status()),
-    stop: () => {
+    direct: () => direct.status(),
+    stop: async () => {
       for (const { link } of linked) link.stop()
       mail.close()
-      void engine.close()
+      await direct.stop()
+      await engine.close()
     },
   }
 }
@@ -75,14 +85,24 @@ type LinkParts = BoxOptions & {
   readonly identity: { readonly key: string; readonly cert: string }
   readonly serve: ReturnType<typeof servicesOf>
   readonly mail: MailHome
+  /** A tunnel came up: whoever has a question for a relay can ask it. */
+  readonly cameUp: () => void
+}
+
+type Linked = {
+  readonly link: Link
+  readonly status: () => RelayStatus
+  /** While the tunnel is up. */
+  readonly asker: () => Asker | undefined
 }
 
 /** One relay: its tunnel, and what is known of it. */
-function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; readonly status: () => RelayStatus } {
-  const { config, identity, serve, mail, clock, log, dice, claim, changed } = parts
+function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
+  const { config, identity, serve, mail, clock, log, dice, claim, changed, cameUp } = parts
   let shows: RelayShows | undefined
   let probe: ProbeState | undefined
   let tries = 0
+  let current: BoxEnd | undefined
   const accepts = (json: string): boolean => {
     const shown = acceptVerdicts(json, config.promise)
     if (shown.kind === "accepted") shows = shown.shows
@@ -104,6 +124,8 @@ function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; reado
       carriers: relay.carriers,
       clock,
     })
+    current = end
+    clock.after(0, cameUp) // once the link knows
     tries = 0 // what worked is dialled first the next time
     void end.gone.then(probing(at))
     return end
@@ -129,7 +151,14 @@ function linkTo(relay: BoxRelay, parts: LinkParts): { readonly link: Link; reado
     log,
     ...(changed && { changed }),
   })
-  return { link, status: () => ({ relay: relay.name, link: link.state(), shows, probe }) }
+  return {
+    link,
+    status: () => ({ relay: relay.name, link: link.state(), shows, probe }),
+    asker: () => {
+      const end = link.state().at === "up" ? current : undefined
+      return end && { relay: relay.name, ask: (port) => end.askReach(port) }
+    },
+  }
 }
 
 function refusal(shown: Exclude<Shown, { readonly kind: "accepted" }>) {

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { startBox, type Box, type RelayStatus } from "../box/box.ts"
 import { systemClock } from "../clock/clock.ts"
 import { fired } from "../clock/grace.ts"
+import type { DirectStatus } from "../box/direct.ts"
 import type { BoxConfig } from "../config/box-config.ts"
 import type { Log } from "../log/log.ts"
 
@@ -11,21 +12,25 @@ import type { Log } from "../log/log.ts"
 export const STATUS_FRESH_MS = 15_000
 const STATUS_EVERY_MS = 5_000
 
-export type SavedStatus = { readonly at: number; readonly relays: readonly RelayStatus[] }
+export type SavedStatus = {
+  readonly at: number
+  readonly relays: readonly RelayStatus[]
+  readonly direct: readonly DirectStatus[]
+}
 
 export async function runBox(config: BoxConfig, log: Log, stop: AbortSignal): Promise<void> {
   await mkdir(config.state, { recursive: true, mode: 0o700 })
   let saved = Promise.resolve()
-  let relays: Box["status"] = () => []
+  let running: Pick<Box, "status" | "direct"> = { status: () => [], direct: () => [] }
   const saveAgain = () => {
-    saved = saved.then(() => save(config, relays(), log)) // in turn: what is written last is the newest
+    saved = saved.then(() => save(config, running, log)) // in turn: what is written last is the newest
   }
   const box = await startBox(config, { clock: systemClock, log, dice: Math.random, changed: saveAgain })
-  relays = () => box.status()
+  running = box
   const saving = setInterval(saveAgain, STATUS_EVERY_MS)
   await fired(stop)
   clearInterval(saving)
-  box.stop()
+  await box.stop()
   await saved
 }
 
@@ -38,8 +43,8 @@ export async function savedStatus(config: BoxConfig): Promise<SavedStatus | unde
   }
 }
 
-async function save(config: BoxConfig, relays: readonly RelayStatus[], log: Log): Promise<void> {
-  const status: SavedStatus = { at: systemClock.now(), relays }
+async function save(config: BoxConfig, box: Pick<Box, "status" | "direct">, log: Log): Promise<void> {
+  const status: SavedStatus = { at: systemClock.now(), relays: box.status(), direct: box.direct() }
   try {
     const draft = `${statusFile(config)}.new`
     await writeFile(draft, JSON.stringify(status), { mode: 0o600 })

@@ -1,7 +1,7 @@
 /** The configuration of the box at home: which relays it dials, what it serves through them, what its owner was promised. */
 import { dirname, resolve } from "node:path"
 import * as z from "zod"
-import type { Endpoint } from "../names/endpoint.ts"
+import type { Endpoint, Port } from "../names/endpoint.ts"
 import type { Promised, ProxyOut } from "../route/route.ts"
 import { NAME, folder, leaf, oneOrMore, withPort } from "./schema.ts"
 import { readShaped } from "./shape.ts"
@@ -27,7 +27,13 @@ export type BoxRelay = {
 }
 
 /** What the relay may ask for by name, and where at home it is. `probe`: its key is compared with what visitors see. */
-export type BoxService = { readonly to: Endpoint; readonly proxy: ProxyOut; readonly probe: boolean }
+export type BoxService = {
+  readonly to: Endpoint
+  readonly proxy: ProxyOut
+  readonly probe: boolean
+  /** The port at which visitors may come without a relay, where the home router lets them; not given: never. */
+  readonly direct?: Port | undefined
+}
 
 export type BoxConfigRead =
   | { readonly kind: "config"; readonly config: BoxConfig }
@@ -42,6 +48,7 @@ const serviceSchema = z
       to: place,
       proxy: z.enum(["none", "v1", "v2"]).meta({ description: "none, v1 or v2" }).default("none"),
       probe: z.boolean().meta({ description: "true or false" }).default(true),
+      direct: z.number().int().min(1).max(65_535).meta({ description: "a port, as in 443" }).optional(),
     }),
   ])
   .meta({
@@ -110,9 +117,9 @@ export function boxConfigText(
     `    key: ${JSON.stringify(key)}`,
     ...(carriers ? [] : ["    carriers: false"]),
   ])
-  const services = [...config.services].map(([name, { to, proxy, probe }]) => {
+  const services = [...config.services].map(([name, { to, proxy, probe, direct }]) => {
     const where = JSON.stringify(placeText(to))
-    const more = `${proxy === "none" ? "" : `, proxy: ${proxy}`}${probe ? "" : ", probe: false"}`
+    const more = `${proxy === "none" ? "" : `, proxy: ${proxy}`}${probe ? "" : ", probe: false"}${direct === undefined ? "" : `, direct: ${direct}`}`
     return more === "" ? `  ${name}: ${where}` : `  ${name}: { to: ${where}${more} }`
   })
   return [

@@ -12,6 +12,7 @@ import { carrierPool } from "../tunnel/carrier-pool.ts"
 import { tunnelDoor } from "../tunnel/door.ts"
 import { secretDigest } from "../tunnel/invitation.ts"
 import type { Attached } from "./attached.ts"
+import { answerReach } from "./dial-back.ts"
 import type { QueueDesk } from "./queue-desk.ts"
 import { lastWords } from "./last-words.ts"
 import { openSealed, openService } from "./reach.ts"
@@ -62,6 +63,7 @@ export function boxes(options: BoxesOptions): Boxes {
         carrierPool({ offer: (some) => box.offer(some), newTicket: () => ticket(randomBytes), clock }),
       )
       endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
+      void answerReach(box, clock, log)
       options.came(friend)
     },
     desk: (tls, friend) => options.desk.accept(tls, friend),

@@ -6,12 +6,13 @@
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2"
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
-import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { endpointText, type Endpoint, type Port } from "../names/endpoint.ts"
 import { boxCarriers, type Serve } from "./box-carriers.ts"
 import { readTicket } from "./carrier.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import { dialRelay } from "./dial-relay.ts"
 import type { Pin } from "./pin.ts"
+import { REACH_PATH, ReachQuestions, type ReachAnswer } from "./reach.ts"
 import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import { answerTransfer, type Takes } from "./transfer.ts"
 import {
@@ -49,6 +50,8 @@ export type BoxEndOptions = {
 
 export type BoxEnd = {
   readonly rttMs: () => number | undefined
+  /** Asks the relay to dial back (reach.ts); `undefined`: it does not answer. */
+  askReach(port: Port): Promise<ReachAnswer | undefined>
   /** The relay asked us to dial anew; streams go on until they end. */
   readonly leaving: Promise<void>
   readonly gone: Promise<Ending>
@@ -76,13 +79,23 @@ function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOpti
   let lastRttMs: number | undefined
   const leaving = new Promise<void>((resolve) => session.once("goaway", () => resolve()))
   const gone = new Promise<Ending>((resolve) => session.once("close", () => resolve(ending)))
+  const reach = new ReachQuestions(options.clock)
+  void gone.then(() => reach.close())
   const leave = () => {
+    reach.close()
     session.close() // sends GOAWAY and waits for its streams
     return gone
   }
   const carriers = options.carriers ? boxCarriers(options) : undefined
   void gone.then(() => carriers?.close())
-  const end: BoxEnd = { rttMs: () => lastRttMs, leaving, gone, leave, close: () => endAtOnce(tunnel) }
+  const end: BoxEnd = {
+    rttMs: () => lastRttMs,
+    askReach: (port) => reach.ask(port),
+    leaving,
+    gone,
+    leave,
+    close: () => endAtOnce(tunnel),
+  }
   session.on("error", () => endAtOnce(tunnel))
   keepAlive(tunnel, options.clock, (ms) => (lastRttMs = ms))
   return new Promise((resolve, reject) => {
@@ -95,6 +108,7 @@ function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOpti
       stream.on("error", () => stream.destroy()) // one connection's trouble stays its own
       if (headers[":method"] === "CONNECT") return void openService(stream, readStreamRequest(headers), options)
       if (headers[":path"] === CLAIM_PATH) return answerClaim(stream, options.claim)
+      if (headers[":path"] === REACH_PATH) return readBody(stream, (brought) => reach.relayWaits(stream, brought))
       if (headers[":path"] === CARRIERS_PATH && carriers)
         return readBody(stream, (tickets) => {
           stream.respond({ ":status": STATUS.done }, { endStream: true })

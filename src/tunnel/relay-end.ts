@@ -2,15 +2,17 @@
  * The relay's end of one tunnel, after TLS: it opens streams to services of the box, and asks the box the two questions
  * that come before them (which invitation do you claim? do you accept these verdicts?).
  */
-import { connect, type ClientHttp2Session } from "node:http2"
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
+import { ipAddress, type IpAddress } from "../names/ip-address.ts"
 import { ticketText, type Ticket } from "./carrier.ts"
 import { withoutEmptyWrites } from "./empty-writes.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import type { Pin } from "./pin.ts"
+import { REACH_PATH } from "./reach.ts"
 import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import { answerOf, handOver, takesTransfers, type Answer, type HandOver } from "./transfer.ts"
 import {
@@ -29,6 +31,8 @@ const ANSWER_BYTES_MAX = 4_096
 /** A box that has dialled in and proved its key. */
 export type RelayEnd = {
   readonly pin: Pin
+  /** Where the tunnel comes from, as far as the connection says. */
+  readonly remote: IpAddress | undefined
   /** The secret of the invitation that the box claims; `undefined` if it claims none. */
   claim(): Promise<string | undefined>
   /** Shows the box the verdict of every route of its friend; `false` if one of them breaks its promise. */
@@ -46,6 +50,11 @@ export type RelayEnd = {
   takesTransfers(service: ServiceName): Promise<boolean>
   /** Hands something over as a whole; resolves to what the box says became of it. Rejects when nobody knows. */
   handOver(transfer: HandOver): Promise<string>
+  /**
+   * Brings the box the answer to its question before, and waits for the next one; `undefined` if it asks none. Rejects
+   * when the tunnel breaks.
+   */
+  nextReach(answer: string): Promise<string | undefined>
   /** The last round trip in milliseconds. */
   rttMs(): number | undefined
   readonly streams: number
@@ -62,6 +71,7 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
   const tunnel = { session, socket }
   let lastRttMs: number | undefined
   let streams = 0
+  let waiting: ClientHttp2Stream | undefined
   session.on("error", () => endAtOnce(tunnel)) // told by `gone`; the reason is the network's
   session.once("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
   keepAlive(tunnel, clock, (ms) => (lastRttMs = ms))
@@ -78,6 +88,11 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
 
   return {
     pin,
+    remote: ipAddress(socket.remoteAddress ?? ""),
+    nextReach: async (answer) => {
+      const { status, body } = await ask(session, REACH_PATH, answer, (stream) => (waiting = stream))
+      return status === STATUS.open ? body : undefined
+    },
     gone,
     get takesStreams() {
       return !session.closed && !session.destroyed
@@ -97,6 +112,7 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
       return streams
     },
     drain: () => {
+      waiting?.close(constants.NGHTTP2_CANCEL) // for a question that will be another tunnel's
       session.close() // sends GOAWAY and waits for its streams
       return gone
     },
@@ -113,8 +129,14 @@ function refusal(request: StreamRequest, status: number | undefined): FaultError
 }
 
 /** One question to the box. Rejects when the tunnel breaks; the door's deadline covers a box that does not answer. */
-function ask(session: ClientHttp2Session, path: string, body: string): Promise<Answer> {
+function ask(
+  session: ClientHttp2Session,
+  path: string,
+  body: string,
+  begun: (stream: ClientHttp2Stream) => void = () => {},
+): Promise<Answer> {
   const stream = session.request({ ":method": "POST", ":path": path, ":scheme": "https", ":authority": "box" })
+  begun(stream)
   stream.end(body)
   return answerOf(stream, ANSWER_BYTES_MAX)
 }

@@ -38,7 +38,7 @@ scene("Mail that Erin keeps while Alice is cut off comes home with the tunnel, o
     await relay.carries(alice, { smtp: "peer", byTunnel: true })
     await alice.joins(relay)
   }
-  alice.program.stops()
+  await alice.program.stops()
   await carol.mails("alice@alice.example", "Meet me at noon")
   await erin.keepsWhatThePolicySays("alice/smtp", "Meet me at noon")
   expect(await bob.keepsOnDisk("Meet me at noon")).toBe(false)

@@ -47,7 +47,7 @@ export async function boxAtHome(relay: Config, friend: string, options: HomeOpti
     box,
     log,
     [Symbol.asyncDispose]: async () => {
-      box.stop()
+      await box.stop()
       await rm(state, { recursive: true })
     },
   }

@@ -47,8 +47,8 @@ export type Started = {
 }
 
 /** Needs what `whyNoNamespaces` looks for. */
-export async function household(): Promise<Household> {
-  const internet = makeInternet()
+export async function household(network?: string): Promise<Household> {
+  const internet = makeInternet(network)
   const folder = await mkdtemp(join(tmpdir(), "waypost-household-"))
   const boxFile = join(folder, "box.yaml")
   const running: Started[] = []
@@ -87,7 +87,10 @@ export async function household(): Promise<Household> {
     boxFile,
     invite,
     relay: async (host, configuration) => {
-      await writeFile(relayFile(host), configuration.replaceAll("AT", publicAddress(host)).replaceAll("HOST", host))
+      await writeFile(
+        relayFile(host),
+        configuration.replaceAll("AT", publicAddress(host, network)).replaceAll("HOST", host),
+      )
       const relay = waypost(host, "relay", "-c", relayFile(host))
       await eventually("the relay has started", () => relay.said().includes('"started"') || ended(relay))
       if (ended(relay)) throw new Error(`the relay ended:\n${relay.said()}`)

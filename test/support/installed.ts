@@ -18,6 +18,7 @@ export const PACKAGES = {
   nginx: "nginx libnginx-mod-stream",
   openssl: "openssl",
   "mta-sts-daemon": "postfix-mta-sts-resolver",
+  miniupnpd: "miniupnpd-nftables",
   pagekite: "pagekite",
   postfix: "postfix",
   "posttls-finger": "postfix",

@@ -22,15 +22,15 @@ export type Internet = {
 
 export type HostName = "relay" | "relay2" | "visitor" | "home" | "box"
 
-const PUBLIC: Readonly<Record<Exclude<HostName, "box">, string>> = {
-  relay: "198.51.100.10",
-  relay2: "198.51.100.11",
-  home: "198.51.100.20",
-  visitor: "198.51.100.30",
-}
+const PUBLIC: Readonly<Record<Exclude<HostName, "box">, number>> = { relay: 10, relay2: 11, home: 20, visitor: 30 }
 
-export function publicAddress(host: Exclude<HostName, "box">): string {
-  return PUBLIC[host]
+/** RFC 5737: addresses that are nobody's. */
+const NOBODYS = "198.51.100"
+/** Addresses that are somebody's, which nothing in a namespace can reach: routers open no port where they have one that is nobody's. */
+export const SOMEBODYS = "1.2.3"
+
+export function publicAddress(host: Exclude<HostName, "box">, network = NOBODYS): string {
+  return `${network}.${PUBLIC[host]}`
 }
 
 /** Why namespaces cannot be made here; `undefined` when they can. */
@@ -47,7 +47,7 @@ export function whyNoNamespaces(): string | undefined {
   }
 }
 
-export function makeInternet(): Internet {
+export function makeInternet(network = NOBODYS): Internet {
   const prefix = `wp${randomBytes(3).toString("hex")}`
   const name = (host: HostName | "switch") => `${prefix}-${host}`
   const within = (host: HostName | "switch", ...args: readonly string[]) => ip("netns", "exec", name(host), ...args)
@@ -64,7 +64,7 @@ export function makeInternet(): Internet {
     within("switch", "ip", "link", "add", device(host), "type", "veth", "peer", "name", "eth0", "netns", name(host))
     within("switch", "ip", "link", "set", device(host), "master", "br0", "up")
     within(host, "ip", "link", "set", "lo", "up")
-    within(host, "ip", "address", "add", `${PUBLIC[host]}/24`, "dev", "eth0")
+    within(host, "ip", "address", "add", `${publicAddress(host, network)}/24`, "dev", "eth0")
     within(host, "ip", "link", "set", "eth0", "up")
   }
 

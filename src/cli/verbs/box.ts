@@ -6,6 +6,7 @@ import { EXIT } from "../exit-code.ts"
 import { programLog } from "../program-log.ts"
 import { runBox, savedStatus, STATUS_FRESH_MS, type SavedStatus } from "../run-box.ts"
 import { stopSignal } from "../stop-signal.ts"
+import { directLines } from "../direct-text.ts"
 import { columns, say, sayJson } from "../terminal.ts"
 import { textTable } from "../text-table.ts"
 import { JSON_OUTPUT, verb } from "../verb.ts"
@@ -28,7 +29,7 @@ export const box = verb({
     }
     const status = await savedStatus(config)
     const running = status !== undefined && systemClock.now() - status.at < STATUS_FRESH_MS
-    if (json) sayJson({ running, relays: status?.relays ?? [] })
+    if (json) sayJson({ running, relays: status?.relays ?? [], direct: status?.direct ?? [] })
     else say(running ? statusText(status) : "No box runs with this file.")
     return running && isWell(status) ? EXIT.fine : EXIT.failed
   },
@@ -38,13 +39,11 @@ function isWell({ relays }: SavedStatus): boolean {
   return relays.some(({ link }) => link.at === "up") && relays.every(({ link }) => link.at !== "detached")
 }
 
-function statusText({ relays }: SavedStatus): string {
+function statusText(status: SavedStatus): string {
   const now = systemClock.now()
-  return textTable(
-    relays.flatMap(({ relay, link, probe }) => [
-      [relay, describeLink(link, now)],
-      ["", describeProbe(probe)],
-    ]),
-    columns(),
-  )
+  const tunnels = status.relays.flatMap(({ relay, link, probe }) => [
+    [relay, describeLink(link, now)],
+    ["", describeProbe(probe)],
+  ])
+  return [textTable(tunnels, columns()), ...directLines(status)].join("\n")
 }

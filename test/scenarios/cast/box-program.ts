@@ -77,15 +77,15 @@ export class BoxProgram implements AsyncDisposable {
 
   /** Runs with what it knows; it dials its relays from here on. */
   async starts(): Promise<void> {
-    this.#box?.stop()
+    await this.#box?.stop()
     const { serves = WEB_AND_MAIL, probes = true, promise = "none" } = this.#how
     const services = new Map(Object.entries(serves).map(([name, service]) => [name, this.#served(service, probes)]))
     const outside = { clock: systemClock, log: logInto(this.#log), dice: () => 0 } // no wait is longer than it must be
     this.#box = await startBox({ state: this.#state, promise, relays: this.#relays, services }, outside)
   }
 
-  stops(): void {
-    this.#box?.stop()
+  async stops(): Promise<void> {
+    await this.#box?.stop()
     this.#box = undefined
     this.#story.happens(`${this.#person}'s home is off the network`)
   }
@@ -117,7 +117,7 @@ export class BoxProgram implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#box?.stop()
+    await this.#box?.stop()
     await rm(this.#state, { recursive: true })
   }
 

@@ -11,6 +11,7 @@ function scriptedEnd(): Scripted {
   const gone = Promise.withResolvers<Ending>()
   const scripted: Scripted = {
     end: {
+      askReach: async () => undefined,
       rttMs: () => 12.34,
       leaving: leaving.promise,
       gone: gone.promise,
