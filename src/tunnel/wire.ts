@@ -10,7 +10,7 @@ import { hostname, type Hostname } from "../names/hostname.ts"
 /** ALPN (RFC 7301) of the tunnel; the number is the protocol's version. */
 export const TUNNEL_ALPN = "waypost/1"
 
-/** ALPN of the other thing that is done there: a friend looks after his own mail, in HTTP/1.1 (docs/tunnel-protocol.md §8). */
+/** ALPN of the other thing that is done there: a friend looks after his own mail, in HTTP/1.1 (docs/tunnel-protocol.md §9). */
 export const QUEUE_ALPN = "waypost-queue/1"
 
 /** Requests that the relay makes of the box before it carries anything. */
