@@ -3,11 +3,9 @@
  * that come without DANE do not check it, and those with DANE check only its key (RFC 7672 §3.1.1), so the key outlives
  * every certificate made for it: a TLSA 3 1 1 record, once published, stays true.
  */
-import "reflect-metadata"
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from "node:crypto"
 import type { KeyObject } from "node:crypto"
 import { join } from "node:path"
-import * as x509 from "@peculiar/x509"
 import { systemClock, type Clock, type Instant } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import type { Hostname } from "../names/hostname.ts"
@@ -80,7 +78,10 @@ function stillGood(text: string, key: KeyObject, name: Hostname, now: Instant): 
   }
 }
 
+/** Loads what makes certificates: a quarter of the program's start, and needed at the first one alone. */
 async function sign(key: KeyObject, name: Hostname, now: Instant): Promise<string> {
+  await import("reflect-metadata") // which x509 wants to find
+  const x509 = await import("@peculiar/x509")
   const keys = {
     privateKey: key.toCryptoKey(ALGORITHM, false, ["sign"]),
     publicKey: createPublicKey(key).toCryptoKey(ALGORITHM, true, ["verify"]),
