@@ -18,6 +18,7 @@ import { load, machine } from "./dataplane/machine.ts"
 import { enterNamespace } from "./dataplane/namespace.ts"
 import { serverName, SERVICES, type Service } from "./dataplane/rivals.ts"
 import { rateOf, type Sample } from "./dataplane/work.ts"
+import { ceiling, type Ceiling } from "./tunnel/ceiling.ts"
 import { start, WEB_NAME, type Contender, type ContenderName } from "./tunnel/contenders.ts"
 import { measureWeb, webServer, type WebFigures } from "./tunnel/web.ts"
 
@@ -50,6 +51,8 @@ const WORKS: readonly Work[] = [
 const WEB_PORT = 7150
 const web: { readonly contender: string; readonly figures: WebFigures }[] = []
 type Measured = { readonly round: number; readonly work: string; readonly contender: string; readonly sample: Sample }
+
+let most: Ceiling | undefined
 
 const folder = mkdtempSync(join(tmpdir(), "waypost-bench-tunnel-"))
 const started: ChildProcess[] = []
@@ -100,6 +103,8 @@ async function measure(): Promise<void> {
     }
   }
   for (const contender of contenders) idle(contender)
+  progress("HTTP/2 of Node by itself")
+  most = await ceiling(at("ceiling"))
   const server = await webServer(WEB_PORT)
   for (const { name, webPort } of contenders) {
     if (webPort === undefined || name === "carriers") continue // what is no TLS from the first byte rides streams
@@ -161,7 +166,9 @@ function tree(pid: number): readonly number[] {
 
 function report(): void {
   if (values.json)
-    return console.log(JSON.stringify({ machine: machine(), load: [loadBefore, load()], measured, web, failures }))
+    return console.log(
+      JSON.stringify({ machine: machine(), load: [loadBefore, load()], measured, web, ceiling: most, failures }),
+    )
   console.log(
     `${JSON.stringify(machine())}\nload ${loadBefore} at the beginning, ${load()} at the end; medians of ${values.rounds} rounds\n`,
   )
@@ -176,9 +183,13 @@ function report(): void {
       `${work} of ${contender}: ${megabytes.toFixed(1)} MB for ${IDLE_CONNECTIONS} connections, ${sample.errors} failed`,
     )
   }
+  if (most)
+    console.log(
+      `one stream of Node's HTTP/2 over TLS, nothing else: ${most.megabytesPerSecond.toFixed(0)} MB/s, ${most.receiverCpuSecondsPerGigabyte.toFixed(2)} s CPU/GB where it is received`,
+    )
   for (const { contender, figures } of web) {
     const { megabytesPerSecond, requestsPerSecond, failed } = figures
-    const rates = `${megabytesPerSecond.toFixed(1)} MB/s in one download, ${requestsPerSecond.toFixed(0)} requests/s`
+    const rates = `${megabytesPerSecond.toFixed(2)} MB/s in one download, ${requestsPerSecond.toFixed(0)} requests/s`
     console.log(`web server at home through ${contender}: ${rates}, ${failed} failed`)
   }
   for (const failure of failures) console.log(`FAILED ${failure}`)
