@@ -18,6 +18,8 @@ const READY_PER_TAKEN = 2
 const SHRINK = 0.9
 /** Ours: more are asked for when this part of what is wanted is missing, so that an offer is worth its request. */
 const OFFER_SHARE = 0.5
+/** Ours: tickets between two looks. A flood of short connections goes on as streams, which cost a little less. */
+const OFFERED_MAX = CARRIERS_MAX
 /** Ours: a carrier takes two round trips; whoever has waited this long rides a stream. */
 export const CARRIER_PATIENCE_MS = 250
 
@@ -61,7 +63,9 @@ class Pool implements CarrierPool {
   /** Somebody has waited too long, and no carrier has come since. */
   #inVain = false
   #wanted = CARRIERS_READY_MIN
+  /** Since the last look. */
   #taken = 0
+  #offered = 0
   #closed = false
   #cancel = () => {}
 
@@ -119,6 +123,7 @@ class Pool implements CarrierPool {
     for (const carrier of this.#ready) if (now - carrier.since > CARRIER_AGE_MS_MAX) this.#drop(carrier)
     this.#want(Math.max(CARRIERS_READY_MIN, this.#taken * READY_PER_TAKEN, Math.floor(this.#wanted * SHRINK)))
     this.#taken = 0
+    this.#offered = 0
     for (const carrier of this.#ready.slice(this.#wanted)) this.#drop(carrier)
     this.#offer()
     this.#cancel = this.#options.clock.after(TEND_EVERY_MS, () => this.tend())
@@ -154,8 +159,10 @@ class Pool implements CarrierPool {
   /** Offers a ticket for each that is missing. */
   #offer(): void {
     const until = this.#options.clock.now() + TICKET_LIFETIME_MS
-    const tickets = Array.from({ length: Math.max(0, this.#missing) }, this.#options.newTicket)
-    if (tickets.length === 0) return
+    const count = Math.min(this.#missing, OFFERED_MAX - this.#offered)
+    if (count <= 0) return
+    this.#offered += count
+    const tickets = Array.from({ length: count }, this.#options.newTicket)
     for (const ticket of tickets) this.#coming.set(nameOf(ticket), { ticket, until, used: false })
     this.#options.offer(tickets).then(
       (dials) => dials || this.close(),

@@ -143,6 +143,17 @@ test("there are never more than the limit, ready and on their way, however many 
   pool.close()
 })
 
+test("of a flood the most ride streams, until a moment later", async () => {
+  const { clock, pool, filled } = pooled()
+  await filled()
+  const carriers: unknown[] = []
+  for (let come = 0; come < 500; come++) carriers.push(await pool.take(request))
+  expect(carriers.filter(Boolean)).toHaveLength(CARRIERS_MAX)
+  await clock.turn(300)
+  await filled(CARRIERS_READY_MAX)
+  pool.close()
+})
+
 test("fewer are kept ready than may be on their way", async () => {
   const { clock, pool, filled } = pooled()
   await filled()
