@@ -1,16 +1,18 @@
 /** Composition root of the program at home: configuration in, tunnels to every relay up, and back down again. */
 import { ownCertificate } from "../cert/own-certificate.ts"
 import type { Clock } from "../clock/clock.ts"
-import type { BoxConfig, BoxRelay } from "../config/box-config.ts"
+import type { BoxConfig, BoxOutgoing, BoxRelay } from "../config/box-config.ts"
 import type { Log } from "../log/log.ts"
-import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoint.ts"
 import { hostname } from "../names/hostname.ts"
 import { chooseEngine } from "../net/choose-engine.ts"
+import type { Engine } from "../net/engine.ts"
 import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
 import { pin } from "../tunnel/pin.ts"
 import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
 import type { Asker, DirectStatus } from "./direct.ts"
 import { directServices } from "./direct-services.ts"
+import { openOutgoingPort } from "./outgoing-port.ts"
 import { keepLinked, type Link, type LinkState } from "./link.ts"
 import { keepProbing, probeSelf, targetsAt, type ProbeState } from "./self-probe.ts"
 import { MailHome } from "./mail-home.ts"
@@ -39,6 +41,8 @@ export type RelayStatus = {
 }
 
 export type Box = {
+  /** Where programs ask for connections to the outside, with the real port where 0 was asked for. */
+  readonly outgoing: SocketAddress | undefined
   status(): readonly RelayStatus[]
   /** The services that may be reached without a relay, and whether they can be. */
   direct(): readonly DirectStatus[]
@@ -46,7 +50,10 @@ export type Box = {
   stop(): Promise<void>
 }
 
-/** Starts a box; it dials until it is stopped. Rejects with a `FaultError` STATE_DAMAGED when its key cannot be read. */
+/**
+ * Starts a box; it dials until it is stopped. Rejects with a `FaultError`: STATE_DAMAGED when its key cannot be read,
+ * BIND_REFUSED when its outgoing port cannot be opened.
+ */
 export async function startBox(config: BoxConfig, options: BoxOptions): Promise<Box> {
   const identity = await boxIdentity(config.state, options.clock)
   const engine = chooseEngine({ log: options.log })
@@ -54,11 +61,14 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const { services } = config
   const journal = await openMailJournal(config.state, options.clock, options.log)
   const mail = new MailHome({ ...options, services, journal })
+  let linked: readonly Linked[] = []
+  const outgoing = config.outgoing && (await openOutgoing(config.outgoing, () => linked, engine, options))
   const cameUp = () => direct.look()
-  const linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve, mail, cameUp }))
+  linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve, mail, cameUp }))
   const askers = () => linked.flatMap(({ asker }) => asker() ?? [])
   const direct = directServices(config.services, { ...options, engine, askers })
   return {
+    outgoing,
     status: () => linked.map(({ status }) => status()),
     direct: () => direct.status(),
     stop: async () => {
@@ -81,7 +91,7 @@ export async function boxIdentity(
 }
 
 type LinkParts = BoxOptions & {
-  readonly config: Pick<BoxConfig, "promise" | "services">
+  readonly config: Pick<BoxConfig, "promise" | "services" | "outgoing">
   readonly identity: { readonly key: string; readonly cert: string }
   readonly serve: ReturnType<typeof servicesOf>
   readonly mail: MailHome
@@ -122,6 +132,7 @@ function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
       serve,
       takes: mail.takesFrom(relay.key),
       carriers: relay.carriers,
+      asks: config.outgoing !== undefined,
       clock,
     })
     current = end
@@ -159,6 +170,17 @@ function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
       return end && { relay: relay.name, ask: (port) => end.askReach(port) }
     },
   }
+}
+
+/** Relays are asked in the order of the file. */
+async function openOutgoing(
+  asked: BoxOutgoing,
+  linked: () => readonly Linked[],
+  engine: Engine,
+  { clock, log }: BoxOptions,
+): Promise<SocketAddress> {
+  const exits = () => linked().map(({ link, status }) => ({ relay: status().relay, end: link.end() }))
+  return openOutgoingPort({ ...asked, engine, exits, clock, log })
 }
 
 function refusal(shown: Exclude<Shown, { readonly kind: "accepted" }>) {

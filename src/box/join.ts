@@ -37,6 +37,7 @@ export async function joinRelay({ invitation, identity, promise, clock }: Joinin
         claim: invitation.secret,
         accepts,
         carriers: false,
+        asks: false,
         serve: async () => false, // nothing is served before the owner has a file that says what
         clock,
       })

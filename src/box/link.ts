@@ -41,6 +41,8 @@ export type LinkOptions = {
 
 export type Link = {
   state(): LinkState
+  /** The tunnel while it is up. */
+  end(): BoxEnd | undefined
   /** Ends the tunnel, cuts what it carries, and stays away. */
   detach(because: string): void
   /** Ends the tunnel and dials no more. */
@@ -96,6 +98,7 @@ export function keepLinked(options: LinkOptions): Link {
   dial(0)
   return {
     state: () => (state.at === "up" ? { ...state, rttMs: current?.rttMs() } : state),
+    end: () => (state.at === "up" ? current : undefined),
     detach: (because) => leave({ at: "detached", since: clock.now(), because }),
     stop: () => leave({ at: "stopped" }),
   }

@@ -14,8 +14,8 @@ import { wayHome } from "../policy/way-home.ts"
 import { warningText, type WarningCode } from "../policy/warnings.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { Assessment } from "../relay/assessment.ts"
-import { describeRoute } from "../route/describe.ts"
-import { routeName, type FriendName } from "../route/route.ts"
+import { describeOutgoing, describeRoute } from "../route/describe.ts"
+import { OUTGOING_MAIL, routeName, type FriendName } from "../route/route.ts"
 import { coloured, type Mood } from "./terminal.ts"
 import { wrapped } from "./text-table.ts"
 
@@ -60,14 +60,22 @@ function warningPart(code: WarningCode, verdicts: readonly Verdict[], widthChars
 
 /** Every power at every route, in sentences. */
 export function verdictsText(config: Config, verdicts: readonly Verdict[], widthChars: number): string {
-  const parts = routesOf(config).flatMap((route) => {
-    const verdict = verdicts.find((one) => routeName(one) === routeName(route))
-    const people = peopleOf(route)
-    const powers = verdict ? sentencesFor(verdict, people.operator, people.owner) : []
-    const said = [...powers, wayHomeSentence(wayHome(route), people)]
-    return [[coloured("title", describeRoute(route)), ...said.map((line) => indented(line, widthChars))].join("\n")]
+  const routes = routesOf(config).map((route) => ({ ...route, title: describeRoute(route), way: wayHome(route) }))
+  const outgoing = config.friends.flatMap((friend) => {
+    const { name, outgoingMail } = friend
+    if (!outgoingMail) return []
+    const title = describeOutgoing(friend, outgoingMail)
+    return [{ friend: name, listener: OUTGOING_MAIL, title, way: "inside-the-tunnel" as const }]
   })
-  return parts.join("\n\n")
+  return [...routes, ...outgoing]
+    .map((carried) => {
+      const verdict = verdicts.find((one) => routeName(one) === routeName(carried))
+      const people = peopleOf(carried)
+      const powers = verdict ? sentencesFor(verdict, people.operator, people.owner) : []
+      const said = [...powers, wayHomeSentence(carried.way, people)]
+      return [coloured("title", carried.title), ...said.map((line) => indented(line, widthChars))].join("\n")
+    })
+    .join("\n\n")
 }
 
 function peopleOf({ friend }: { readonly friend: FriendName }): People {

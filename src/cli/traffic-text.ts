@@ -9,9 +9,10 @@ export function trafficText(friends: readonly FriendTraffic[], widthChars: numbe
     rateText(traffic.bytesPerSecondToBackend),
     rateText(traffic.bytesPerSecondToVisitor),
     traffic.bytesPerSecondMax === undefined ? "-" : rateText(traffic.bytesPerSecondMax),
+    traffic.outgoing ? `${traffic.outgoing.running} (${traffic.outgoing.lastHour} this hour)` : "-",
     `${bytesText(traffic.bytesToBackend)} in, ${bytesText(traffic.bytesToVisitor)} out`,
   ])
-  return textTable([["FRIEND", "RUNNING", "IN", "OUT", "RATE", "SINCE THE START"], ...rows], widthChars)
+  return textTable([["FRIEND", "RUNNING", "IN", "OUT", "RATE", "MAIL OUT", "SINCE THE START"], ...rows], widthChars)
 }
 
 function rateText(bytesPerSecond: number): string {

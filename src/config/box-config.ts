@@ -1,7 +1,7 @@
 /** The configuration of the box at home: which relays it dials, what it serves through them, what its owner was promised. */
 import { dirname, resolve } from "node:path"
 import * as z from "zod"
-import type { Endpoint, Port } from "../names/endpoint.ts"
+import { socketAddress, type Endpoint, type Port, type SocketAddress } from "../names/endpoint.ts"
 import type { Promised, ProxyOut } from "../route/route.ts"
 import { NAME, folder, leaf, oneOrMore, withPort } from "./schema.ts"
 import { readShaped } from "./shape.ts"
@@ -13,6 +13,15 @@ export type BoxConfig = {
   readonly promise: Promised
   readonly relays: readonly BoxRelay[]
   readonly services: ReadonlyMap<string, BoxService>
+  /** `undefined`: nothing at home may ask for connections to the outside. */
+  readonly outgoing: BoxOutgoing | undefined
+}
+
+/** Where programs at home ask for connections to mail servers outside, from the owner's addresses at the relays. */
+export type BoxOutgoing = {
+  readonly listen: SocketAddress
+  /** Who alone may; `undefined`: whoever reaches the port. */
+  readonly login: { readonly user: string; readonly password: string } | undefined
 }
 
 /** One relay, known by its key. */
@@ -63,6 +72,14 @@ const boxRelaySchema = z
   })
   .meta({ description: "a map with at and key" })
 
+const outgoingSchema = z
+  .strictObject({
+    listen: leaf(socketAddress, "an address with a port", 'address and port, as in "127.0.0.1:1025"'),
+    user: loginPart("the user that programs have to name"),
+    password: loginPart("the password that goes with user"),
+  })
+  .meta({ description: 'a map with listen, as in { listen: "127.0.0.1:1025" }' })
+
 export const boxFileSchema = z
   .strictObject({
     state: leaf(folder, "a folder", "a folder, from where this file is; the box's key is kept inside").default(
@@ -77,6 +94,7 @@ export const boxFileSchema = z
       .record(z.string().regex(NAME), serviceSchema)
       .meta({ description: "a map from names to services" })
       .default({}),
+    outgoing: outgoingSchema.optional(),
   })
   .meta({ description: "a map with relays and services" })
 
@@ -84,6 +102,10 @@ export const boxFileSchema = z
 export function readBoxConfig(text: string, file: string): BoxConfigRead {
   const source = new Source(text, file)
   const content = source.content === undefined ? undefined : readShaped(boxFileSchema, source).content
+  const { user, password } = content?.outgoing ?? {}
+  if ((user === undefined) !== (password === undefined)) {
+    source.faultAt(["outgoing"], "user and password go together", "both, or neither")
+  }
   if (content && Object.keys(content.relays).length === 0) {
     source.faultAt(["relays"], "no relay is listed", "at least one: `waypost join` adds it")
   }
@@ -99,8 +121,20 @@ function built(content: z.output<typeof boxFileSchema>, base: string): BoxConfig
     promise: content.promise,
     relays: Object.entries(content.relays).map(([name, relay]) => ({ name, ...relay })),
     services: new Map(Object.entries(content.services)),
+    outgoing: content.outgoing && builtOutgoing(content.outgoing),
   }
 }
+
+function builtOutgoing({ listen, user, password }: z.output<typeof outgoingSchema>): BoxOutgoing {
+  return { listen, login: user !== undefined && password !== undefined ? { user, password } : undefined }
+}
+
+/** RFC 1929 §2: 1 to 255 octets; RFC 7617 §2: no colon in the user. Neither may hold what no header can. */
+function loginPart(what: string) {
+  return leaf((text) => (LOGIN_PART.test(text) ? text : undefined), "a user or password", what).optional()
+}
+
+const LOGIN_PART = /^[\x21-\x39\x3b-\x7e]{1,255}$/
 
 function keyPin(text: string): string | undefined {
   return /^[A-Za-z0-9_-]{43}$/.test(text) ? text : undefined

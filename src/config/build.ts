@@ -1,7 +1,7 @@
 /** Turns the content of a checked file into the Config that the relay runs on. Cannot fail: everything was checked before. */
 import { resolve } from "node:path"
-import type { Friend, Carry, Recipients, Route, Backend } from "../route/route.ts"
-import { DEFAULT_LIMITS, type Config, type Limits, type Listener } from "./config.ts"
+import type { Friend, Carry, OutgoingMail, Recipients, Route, Backend } from "../route/route.ts"
+import { DEFAULT_LIMITS, DEFAULT_OUTGOING_MAIL, type Config, type Limits, type Listener } from "./config.ts"
 import { matchesFor } from "./matches.ts"
 import type { FileContent, FileFriend, FileListener, FileRoute } from "./schema.ts"
 
@@ -39,7 +39,7 @@ function builtListener(name: string, listener: FileListener): Listener {
 type Around = { readonly listeners: FileContent["listeners"]; readonly folder: string }
 
 function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Around): Friend {
-  const { promise, domains, addresses, rate, routes } = friend
+  const { promise, domains, addresses, rate, routes, "outgoing-mail": outgoingMail } = friend
   const secretFile = friend["odmr-secret-file"]
   return {
     name,
@@ -50,12 +50,22 @@ function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Ar
     notesTo: friend["notes-to"],
     wakeFrom: friend["wake-from"],
     odmrSecretFile: secretFile === undefined ? undefined : resolve(folder, secretFile),
+    outgoingMail: builtOutgoingMail(outgoingMail),
     routes: Object.entries(routes).flatMap(([listenerName, route]) => {
       const listener = listeners[listenerName]
       return listener
         ? [builtRoute({ name, ...friend }, { name: listenerName, ...listener }, { ...route, folder })]
         : []
     }),
+  }
+}
+
+function builtOutgoingMail(asked: FileFriend["outgoing-mail"]): OutgoingMail | undefined {
+  if (asked === false) return undefined
+  const { "connections-max": atOnce, "connections-per-hour-max": perHour } = asked === true ? {} : asked
+  return {
+    connectionsMax: atOnce ?? DEFAULT_OUTGOING_MAIL.connectionsMax,
+    connectionsPerHourMax: perHour ?? DEFAULT_OUTGOING_MAIL.connectionsPerHourMax,
   }
 }
 

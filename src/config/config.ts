@@ -2,7 +2,7 @@
 import type { SocketAddress } from "../names/endpoint.ts"
 import type { Hostname } from "../names/hostname.ts"
 import type { Cidr } from "../names/ip-address.ts"
-import type { Friend, FriendName, ListenerName, Protocol, Route } from "../route/route.ts"
+import type { Friend, FriendName, ListenerName, OutgoingMail, Protocol, Route } from "../route/route.ts"
 
 export type Config = {
   readonly relay: RelaySettings
@@ -101,6 +101,13 @@ export const DEFAULT_LIMITS: Limits = {
   mailsPerSourcePerMinuteMax: 300,
   /** Ours: twenty a second, at which the queue of a friend who is away is full in an hour. */
   mailsPerFriendPerMinuteMax: 1_200,
+}
+
+export const DEFAULT_OUTGOING_MAIL: OutgoingMail = {
+  /** Ours: Postfix's default_destination_concurrency_limit, for all destinations together. */
+  connectionsMax: 20,
+  /** Ours: a household's mail and a small list, and too few to be worth a spammer's while. */
+  connectionsPerHourMax: 500,
 }
 
 export function routesOf(config: Config): readonly Route[] {

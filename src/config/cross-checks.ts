@@ -6,6 +6,7 @@
 import { endpointText, type SocketAddress } from "../names/endpoint.ts"
 import { patternText } from "../names/hostname.ts"
 import { didYouMean } from "../names/nearest.ts"
+import { OUTGOING_MAIL } from "../route/route.ts"
 import { reaches } from "./matches.ts"
 import { checkRoutes } from "./route-checks.ts"
 import { NAME, NAME_RIGHT } from "./schema.ts"
@@ -20,6 +21,7 @@ export function crossCheck(draft: Draft, source: Source): void {
   checkClaims(draft, source)
   checkRelayName(draft, source)
   checkAddressesReached(draft, source)
+  checkOutgoingMail(draft, source)
   checkRoutes(draft, source)
 }
 
@@ -28,6 +30,8 @@ function checkNames(source: Source): void {
   for (const place of ["listeners", "friends"]) {
     for (const name of source.keysAt([place])) {
       if (!NAME.test(name)) source.faultAtKey([place, name], `"${name}" cannot be a name`, NAME_RIGHT)
+      if (place === "listeners" && name === OUTGOING_MAIL)
+        source.faultAtKey([place, name], `"${name}" is what friends' outgoing mail is called`, "another name")
     }
   }
 }
@@ -148,9 +152,22 @@ function checkRelayName(draft: Draft, source: Source): void {
   }
 }
 
-/** An address of a friend's own is of use only where one of the friend's listeners is bound to it. */
+/** Outgoing mail leaves from an address that is the friend's alone, or not at all. */
+function checkOutgoingMail(draft: Draft, source: Source): void {
+  for (const [friend, { addresses, "outgoing-mail": outgoing }] of Object.entries(draft.friends)) {
+    if (!outgoing || addresses === undefined || addresses.length > 0) continue
+    source.faultAtKey(
+      ["friends", friend, OUTGOING_MAIL],
+      `${friend} has no address to send from`,
+      `list it under friends, ${friend}, addresses: one that is ${friend}'s alone`,
+    )
+  }
+}
+
+/** An address of a friend's own is of use where one of the friend's listeners is bound to it, or for outgoing mail. */
 function checkAddressesReached(draft: Draft, source: Source): void {
-  for (const [friend, { addresses, routes }] of Object.entries(draft.friends)) {
+  for (const [friend, { addresses, routes, "outgoing-mail": outgoing }] of Object.entries(draft.friends)) {
+    if (outgoing) continue
     const listeners = Object.keys(routes ?? {}).flatMap((name) => entry(draft.listeners, name) ?? [])
     const known = listeners.flatMap(({ bind, "accept-proxy": acceptProxy }) =>
       bind && acceptProxy ? [{ bind, "accept-proxy": acceptProxy }] : [],

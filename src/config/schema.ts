@@ -24,6 +24,9 @@ const RATE_BYTES_PER_SECOND_MIN = 1_000
 /** Ours: above every network card, and far below where counting tokens loses bytes. */
 const RATE_BYTES_PER_SECOND_MAX = 1_000_000_000_000
 
+/** Ours: the times of so many are remembered. */
+const OUTGOING_PER_HOUR_MAX = 100_000
+
 const PIN_RIGHT = "pin:sha256: and the 64 hexadecimal digits of the key's digest, as in its TLSA record 3 1 1"
 const TLS_RIGHT = `peer on smtp: TLS to the friend's server: opportunistic, encrypt, verify, published, dane-only, or ${PIN_RIGHT}`
 
@@ -52,6 +55,7 @@ const rate = leaf(
   "a rate",
   "a number and kB/s, MB/s or GB/s, or kbit/s, Mbit/s or Gbit/s, as in 10MB/s; at least 1kB/s",
 )
+const hourly = z.int().min(1).max(OUTGOING_PER_HOUR_MAX).meta({ description: "a whole number from 1 to 100000" })
 const count = z.int().min(1).max(10_000_000).meta({ description: "a whole number from 1 to 10000000" })
 
 export const resolverSchema = z
@@ -182,6 +186,15 @@ export const routeSchema = z
   })
   .meta({ description: 'a route, as in { mode: dedicated, to: "10.0.0.5:443" }' })
 
+export const outgoingMailSchema = z
+  .union([
+    z.boolean(),
+    z.strictObject({ "connections-max": count.optional(), "connections-per-hour-max": hourly.optional() }),
+  ])
+  .meta({
+    description: "true: their box may open connections to port 25 from their addresses; or a map with limits",
+  })
+
 export const friendSchema = z
   .strictObject({
     promise: z
@@ -213,6 +226,7 @@ export const friendSchema = z
     "odmr-secret-file": leaf(folder, "a file", "a file, from where this file is, with one line: the secret")
       .meta({ description: "the file with the secret by which this friend's server fetches his mail (ATRN)" })
       .optional(),
+    "outgoing-mail": outgoingMailSchema.default(false),
     routes: z.record(z.string(), routeSchema).meta({ description: "routes by the name of their listener" }).default({}),
   })
   .meta({ description: "a map with domains and routes" })

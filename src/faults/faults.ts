@@ -98,6 +98,20 @@ export const faults = {
   TUNNEL_REFUSED: { blame: "operator", tell: "The relay did not let the box in" },
   CARRIER_UNKNOWN: { blame: "friend", tell: "The carrier shows no ticket that is open here" },
   ANOTHER_KEY: { blame: "friend", tell: "Visitors of the box's name are shown a key that is not the box's" },
+  // Outgoing mail
+  OUTGOING_OFF: { blame: "operator", http: 403, tell: "The relay opens no connections to the outside for this friend" },
+  OUTGOING_PORT: { blame: "peer", http: 403, tell: "Connections to the outside go to port 25 alone" },
+  OUTGOING_PLACE: { blame: "peer", http: 403, tell: "That is no public address, or it is one of the relay's own" },
+  OUTGOING_FAMILY: { blame: "operator", http: 502, tell: "The friend has no address of that family at the relay" },
+  OUTGOING_TOO_MANY: {
+    blame: "passes",
+    http: 429,
+    tell: "The friend has as many connections to the outside as agreed",
+  },
+  OUTGOING_AWAY: { blame: "passes", http: 503, tell: "No relay is attached that opens connections to the outside" },
+  OUTGOING_LOGIN: { blame: "peer", http: 407, tell: "This port wants another user and password, or any" },
+  SOCKS_MALFORMED: { blame: "peer", tell: "That is neither SOCKS 5 nor HTTP CONNECT" },
+  SOCKS_COMMAND: { blame: "peer", tell: "Of the commands of SOCKS only CONNECT is known here" },
   // Admission
   TOO_MANY_FROM_SOURCE: { blame: "peer", tell: "Too many connections from your address", smtp: "421 4.7.0", http: 429 },
   TOO_MANY_FOR_FRIEND: { blame: "passes", tell: "Too many connections for this host", smtp: "421 4.3.2", http: 503 },

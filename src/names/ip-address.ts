@@ -67,8 +67,12 @@ export function isIpv6(address: IpAddress): boolean {
  * for documentation, or wrapping another one (the IANA special-purpose registries, RFC 6890).
  */
 export function isGlobal(address: IpAddress): boolean {
-  return ipaddr.parse(address).range() === "unicast"
+  if (ipaddr.parse(address).range() !== "unicast") return false
+  return !isIpv6(address) || GLOBAL_IPV6_FIRST_DIGIT.test(address)
 }
+
+/** RFC 4291 §2.4, RFC 3513 §4: of IPv6 the IANA has given out 2000::/3; ::7f00:1, which some take for 127.0.0.1, is outside. */
+const GLOBAL_IPV6_FIRST_DIGIT = /^[23][0-9a-f]{3}:/
 
 /** This machine's own way to itself. */
 export function isLoopback(address: IpAddress): boolean {

@@ -1,9 +1,10 @@
 /** Connects to an endpoint that may be a name: resolves it, then tries its addresses in order. */
 import type { Socket } from "node:net"
 import { fault, FaultError } from "../faults/faults.ts"
-import { endpointText, type Endpoint } from "../names/endpoint.ts"
+import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoint.ts"
+import type { IpAddress } from "../names/ip-address.ts"
 import { Deadlines } from "./deadlines.ts"
-import { Dialling } from "./dialling.ts"
+import { Dialling, type DialOptions } from "./dialling.ts"
 import { resolve as resolveEndpoint } from "./resolve.ts"
 
 /** Deadlines of every dial of this process wait on one wheel. */
@@ -14,12 +15,20 @@ const deadlines = new Deadlines()
  * resolve, BACKEND_REFUSES or BACKEND_SILENT when no address accepts within `deadlineMs`.
  */
 export async function dial(to: Endpoint, deadlineMs: number): Promise<Socket> {
-  const addresses = await resolveEndpoint(to)
+  return connected({ to: await resolveEndpoint(to), deadlineMs }, to)
+}
+
+/** As `dial`, to one address and from one of ours. An address that is not on this machine is BACKEND_REFUSES too. */
+export function dialFrom(to: SocketAddress, from: IpAddress, deadlineMs: number): Promise<Socket> {
+  return connected({ to: [to], from, deadlineMs }, to)
+}
+
+function connected(options: DialOptions, asked: Endpoint | SocketAddress): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    new Dialling({ to: addresses, deadlineMs }, deadlines, (dialled) => {
+    new Dialling(options, deadlines, (dialled) => {
       if (dialled.kind === "connected") return resolve(dialled.socket)
       const code = dialled.kind === "connect-timeout" ? "BACKEND_SILENT" : "BACKEND_REFUSES"
-      reject(new FaultError(fault(code, `${endpointText(to)}: ${dialled.detail}`)))
+      reject(new FaultError(fault(code, `${endpointText(asked)}: ${dialled.detail}`)))
     })
   })
 }

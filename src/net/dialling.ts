@@ -1,6 +1,7 @@
 /** One attempt to reach a backend: its addresses in order, each with an equal share of the deadline. */
 import { connect, type OnReadOpts, type Socket } from "node:net"
 import type { SocketAddress } from "../names/endpoint.ts"
+import type { IpAddress } from "../names/ip-address.ts"
 import type { Deadlines, Expiring } from "./deadlines.ts"
 import { SPLICED_HIGH_WATER_MARK_BYTES } from "./read-buffers.ts"
 
@@ -12,6 +13,8 @@ export type DialOptions = {
   readonly to: readonly [SocketAddress, ...SocketAddress[]]
   /** For all of them together. */
   readonly deadlineMs: number
+  /** The address of ours to leave from; otherwise the system chooses one. */
+  readonly from?: IpAddress
   /** Buffers of ours to read into; otherwise the socket reads as Node does. */
   readonly onread?: OnReadOpts
 }
@@ -61,9 +64,10 @@ export class Dialling implements Expiring {
   #dial(): void {
     const to = this.#options.to[this.#next - 1]
     if (!to) return
-    const { onread } = this.#options
+    const { onread, from } = this.#options
+    const source = from !== undefined && { localAddress: from }
     const ours = onread && { onread, writableHighWaterMark: SPLICED_HIGH_WATER_MARK_BYTES }
-    const socket = connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, ...ours })
+    const socket = connect({ host: to.address, port: to.port, allowHalfOpen: true, noDelay: true, ...source, ...ours })
     this.#socket = socket
     this.#deadlines.set(this, (this.#addressUntilTick - this.#deadlines.tick) * this.#deadlines.resolutionMs)
     const failed = (error: NodeJS.ErrnoException): void => this.#failed(error)

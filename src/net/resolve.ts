@@ -7,7 +7,8 @@ import { ipAddress, isIpv6, type IpAddress } from "../names/ip-address.ts"
 /** All addresses of a name, as text; rejects if there are none. */
 export type Lookup = (name: string) => Promise<readonly string[]>
 
-const systemLookup: Lookup = async (name) => {
+/** The system's own resolver, hosts file included. */
+export const systemLookup: Lookup = async (name) => {
   const found = await lookup(name, { all: true, order: "verbatim" })
   return found.map(({ address }) => address)
 }

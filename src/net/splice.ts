@@ -92,5 +92,5 @@ function limitSilence(streams: readonly Duplex[], idleDeadlineMs: number | undef
 function cut(stream: Duplex): void {
   if (stream.destroyed) return
   if (stream instanceof Socket && "encrypted" in stream === false) reset(stream)
-  else stream.destroy()
+  else stream.destroy(new Error("the other side broke")) // without one, HTTP/2 says NO_ERROR, and that reads as a clean end
 }

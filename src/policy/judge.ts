@@ -3,7 +3,7 @@
  * give the same verdict. It judges the union of everything that one operator holds, not the relay alone.
  */
 import { unreachable } from "../faults/unreachable.ts"
-import type { Protocol, Route } from "../route/route.ts"
+import { OUTGOING_MAIL, type FriendName, type Protocol, type Route } from "../route/route.ts"
 import {
   dedicatedHttp,
   dedicatedLogin,
@@ -14,6 +14,7 @@ import {
 } from "./dedicated.ts"
 import { direct } from "./direct.ts"
 import type { Facts } from "./facts.ts"
+import { outgoingMail } from "./outgoing.ts"
 import { peerMail, peerWeb } from "./peer.ts"
 import type { Findings, Mode, Reason, Verdict } from "./verdict.ts"
 import { WARNINGS, type WarningCode } from "./warnings.ts"
@@ -26,6 +27,11 @@ export function judge(route: Route, facts: Facts): Verdict {
 /** The verdict for a friend whom DNS names directly: this relay is not on the way, but its operator may hold the name. */
 export function judgeDirect(where: Pick<Route, "friend" | "listener" | "protocol">, facts: Facts): Verdict {
   return verdict(where, "direct", direct(facts))
+}
+
+/** The verdict for a friend whose box may send mail from the friend's own addresses. */
+export function judgeOutgoing(friend: FriendName, facts: Facts): Verdict {
+  return verdict({ friend, listener: OUTGOING_MAIL, protocol: "smtp" }, "outgoing", outgoingMail(facts))
 }
 
 function verdict(where: Pick<Route, "friend" | "listener" | "protocol">, mode: Mode, findings: Findings): Verdict {
@@ -69,6 +75,7 @@ const STRIPPED: ReadonlySet<Reason> = new Set([
   "starttls-can-be-stripped",
   "starttls-is-optional",
   "starttls-is-left-to-the-app",
+  "far-server-decides-tls",
 ])
 
 /** The warnings that a route's findings call for, lowest code first. */
@@ -82,8 +89,11 @@ function warningsFor(protocol: Protocol, findings: Findings): readonly WarningCo
     WP105: STRIPPED.has(read.because),
     WP106: read.because === "carries-any-protocol",
     WP107: keep.because === "cached",
-    WP108: impersonate.because === "operator-holds-the-name",
+    WP108:
+      impersonate.because === "operator-holds-the-name" ||
+      impersonate.because === "operator-publishes-the-senders-keys",
     WP109: impersonate.because === "operator-holds-the-tls-key",
+    WP110: impersonate.because === "own-address-is-at-the-relay",
   }
   return (Object.keys(WARNINGS) as WarningCode[]).filter((code) => called[code]) // Object.keys forgets the key type
 }

@@ -66,7 +66,11 @@ export function personName(friend: string): string {
 
 function claim(verdict: Verdict, finding: Finding, people: People): string {
   const traffic = finding.extent === "some" ? `some of ${trafficOf(verdict, people)}` : trafficOf(verdict, people)
-  const deed = `${people.operator} ${MODAL[finding.level]} ${DEED[finding.power](traffic, people)}`
+  const done =
+    verdict.mode === "outgoing" && finding.power === "impersonate"
+      ? `send mail in ${people.owner}'s name`
+      : DEED[finding.power](traffic, people)
+  const deed = `${people.operator} ${MODAL[finding.level]} ${done}`
   return capitalised(`${deed}, because ${REASON_WORDS[finding.because](people)}.`)
 }
 
@@ -87,7 +91,8 @@ const DEED: Readonly<Record<Power, (traffic: string, people: People) => string>>
 }
 
 /** What passes, in the friend's words. A listener that has the name of a service is taken to carry it. */
-function trafficOf({ protocol, listener }: Verdict, { owner }: People): string {
+function trafficOf({ protocol, listener, mode }: Verdict, { owner }: People): string {
+  if (mode === "outgoing") return `the mail that ${owner} sends`
   if (protocol === "smtp" || protocol === "imap") return `${owner}'s mail`
   if (protocol === "managesieve") return `${owner}'s mail filters`
   if (protocol === "xmpp") return `${owner}'s chat`
@@ -119,6 +124,12 @@ const REASON_WORDS: Readonly<Record<Reason, Words>> = {
     `mail from senders without TLS passes in the clear, and ${operator} could hide STARTTLS from the others`,
   "starttls-is-left-to-the-app": ({ operator, owner }) =>
     `${operator} could hide STARTTLS, and a program of ${owner}'s that does not insist on it sends its password in the clear`,
+  "far-server-decides-tls": ({ operator, owner }) =>
+    `mail to servers without TLS passes in the clear, and ${operator} could hide STARTTLS of the others from a server of ${owner}'s that does not insist on it`,
+  "own-address-is-at-the-relay": ({ operator, owner }) =>
+    `it leaves from an address at ${operator}'s relay, and what ${operator} sends from there passes for ${owner}'s where SPF names it`,
+  "operator-publishes-the-senders-keys": ({ operator, owner }) =>
+    `${operator} also decides what ${owner}'s name says in DNS, the keys that sign ${owner}'s mail (DKIM) and the addresses it comes from (SPF) among it`,
   "senders-check-no-certificate": () =>
     "most mail senders take any certificate unless DANE or MTA-STS tells them which",
   "some-senders-check-nothing": () => "not every mail sender looks at what DANE and MTA-STS demand",
@@ -147,6 +158,8 @@ const DEFENCE_WORDS: Readonly<Record<Defence, string>> = {
   "end-to-end-protocol": "a protocol that encrypts end to end, as SSH does",
   "dedicated-route": "a dedicated route",
   "second-relay": "a second relay run by somebody else",
+  "insist-on-tls": "a mail server at home that looks at DANE and MTA-STS of those it sends to",
+  "sign-without-spf": "DKIM with a key at home, and an SPF record that does not name the address",
   "end-to-end-content": "content encrypted by its sender (OpenPGP, S/MIME)",
   "own-name": "a domain, name server and zone key that he does not hold",
 }
@@ -166,4 +179,5 @@ const WARNED_POWER: Readonly<Record<WarningCode, Power>> = {
   WP107: "keep",
   WP108: "impersonate",
   WP109: "impersonate",
+  WP110: "impersonate",
 }

@@ -40,6 +40,9 @@ export const REASONS = [
   "operator-holds-the-tls-key",
   "starttls-can-be-stripped",
   "starttls-is-optional", // own address or port: it can be stripped, and mail may come without it anyway
+  "far-server-decides-tls", // outgoing mail: what the far server does not offer, or what is hidden of it, is not used
+  "own-address-is-at-the-relay", // outgoing mail: the operator can send from there too
+  "operator-publishes-the-senders-keys", // outgoing mail: domain, zone key, or the name server of an unsigned zone
   "starttls-is-left-to-the-app", // IMAP, ManageSieve, XMPP: the friend's own programs log in there
   "senders-check-no-certificate",
   "some-senders-check-nothing", // DANE or MTA-STS is published, and not every sender looks
@@ -67,12 +70,14 @@ export const DEFENCES = [
   "end-to-end-protocol", // SSH, TLS: what an own port carries brings its own protection
   "dedicated-route", // the same service carried end to end
   "second-relay",
+  "insist-on-tls", // RFC 7672, RFC 8461: as a sender
+  "sign-without-spf", // RFC 6376 with a key at home, and the address not in SPF (RFC 7208)
   "end-to-end-content", // OpenPGP, S/MIME
   "own-name", // a domain, a zone key and a name server that the operator does not hold
 ] as const
 export type Defence = (typeof DEFENCES)[number]
 
-export type Mode = "direct" | "dedicated" | "peer mail" | "peer web"
+export type Mode = "direct" | "dedicated" | "peer mail" | "peer web" | "outgoing"
 
 export type Findings = Readonly<Record<Power, Finding>>
 

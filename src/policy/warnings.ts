@@ -10,6 +10,7 @@ export const WARNINGS = {
   WP107: "cached-pages-reach-later-visitors",
   WP108: "one-operator-holds-name-and-relay",
   WP109: "operator-holds-the-tls-key",
+  WP110: "relay-could-send-as-the-friend",
 } as const satisfies Record<`WP${number}`, string>
 
 export type WarningCode = keyof typeof WARNINGS

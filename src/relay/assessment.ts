@@ -3,7 +3,7 @@ import { routesOf, type Config } from "../config/config.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
 import { NOTHING_CHECKED } from "../policy/facts.ts"
-import { judge } from "../policy/judge.ts"
+import { judge, judgeOutgoing } from "../policy/judge.ts"
 import { brokenPromises, type BrokenPromise } from "../policy/promises.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import { warningText } from "../policy/warnings.ts"
@@ -13,7 +13,11 @@ export type Assessment = { readonly verdicts: readonly Verdict[]; readonly broke
 
 /** A relay that has only read its file knows no facts, and assumes none. */
 export function assess(config: Config): Assessment {
-  const verdicts = routesOf(config).map((route) => judge(route, NOTHING_CHECKED))
+  const sending = config.friends.filter(({ outgoingMail }) => outgoingMail !== undefined)
+  const verdicts = [
+    ...routesOf(config).map((route) => judge(route, NOTHING_CHECKED)),
+    ...sending.map(({ name }) => judgeOutgoing(name, NOTHING_CHECKED)),
+  ]
   return { verdicts, broken: brokenPromises(config.friends, verdicts) }
 }
 

@@ -11,6 +11,7 @@ import { ticket } from "../tunnel/carrier.ts"
 import { carrierPool } from "../tunnel/carrier-pool.ts"
 import { tunnelDoor } from "../tunnel/door.ts"
 import { secretDigest } from "../tunnel/invitation.ts"
+import type { RelayEnd } from "../tunnel/relay-end.ts"
 import type { Attached } from "./attached.ts"
 import { answerReach } from "./dial-back.ts"
 import type { QueueDesk } from "./queue-desk.ts"
@@ -29,8 +30,8 @@ export type BoxesOptions = {
   readonly idleDeadlineMs: () => number
   /** What counts a friend's connections, and may hold them back. */
   readonly meterOf: (friend: FriendName) => Meter | undefined
-  /** A friend's box has attached: what waited for it can go. */
-  readonly came: (friend: FriendName) => void
+  /** A friend's box has attached: what waited for it can go, and it may ask. */
+  readonly came: (friend: FriendName, box: RelayEnd) => void
   /** Where friends look after their mail. */
   readonly desk: Pick<QueueDesk, "accept">
   readonly clock: Clock
@@ -64,7 +65,7 @@ export function boxes(options: BoxesOptions): Boxes {
       )
       endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
       void answerReach(box, clock, log)
-      options.came(friend)
+      options.came(friend, box)
     },
     desk: (tls, friend) => options.desk.accept(tls, friend),
     clock,

@@ -6,6 +6,7 @@ import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
 import type { KernelCounts, KernelPath } from "./kernel-path.ts"
 import type { MailAccounts } from "./mail-accounts.ts"
+import type { OutgoingAccounts } from "./outgoing-accounts.ts"
 import type { PreludeAccounts } from "./prelude-accounts.ts"
 import type { Metric, Sample } from "./metrics-text.ts"
 import type { FriendTraffic, Traffic } from "./traffic.ts"
@@ -14,6 +15,7 @@ export type Measured = {
   readonly accounts: Accounts
   readonly mailAccounts: MailAccounts
   readonly preludes: PreludeAccounts
+  readonly outgoing: Pick<OutgoingAccounts, "outcomes">
   readonly spool: Spool
   readonly validation: Pick<ValidationWatch, "known">
   readonly traffic: Pick<Traffic, "all">
@@ -28,6 +30,7 @@ export async function metricsOf(measured: Measured): Promise<readonly Metric[]> 
     ...connectionMetrics(accounts),
     ...trafficMetrics(traffic.all()),
     ...preludeMetrics(preludes),
+    ...outgoingMetrics(traffic.all(), measured.outgoing),
     ...daneMetrics(measured.validation),
     ...kernelMetrics(await kernel.counts()),
     ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
@@ -90,6 +93,25 @@ function preludeMetrics(preludes: PreludeAccounts): readonly Metric[] {
       help: "Mails that ended at the relay (otherwise: peer) because their sender could not be carried, by why.",
       type: "counter",
       samples: mails.map((account) => ({ labels: account.labels, value: account.mails })),
+    },
+  ]
+}
+
+function outgoingMetrics(friends: readonly FriendTraffic[], outgoing: Measured["outgoing"]): readonly Metric[] {
+  return [
+    {
+      name: "waypost_outgoing_connections",
+      help: "Connections to mail servers outside that run now, of friends who had any within the last hour.",
+      type: "gauge",
+      samples: friends.flatMap(({ friend, outgoing: counts }) =>
+        counts ? { labels: { friend }, value: counts.running } : [],
+      ),
+    },
+    {
+      name: "waypost_outgoing_total",
+      help: "What came of the connections to mail servers outside that friends' boxes asked for: opened, or why not.",
+      type: "counter",
+      samples: outgoing.outcomes().map(({ labels, connections }) => ({ labels, value: connections })),
     },
   ]
 }

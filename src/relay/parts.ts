@@ -4,6 +4,7 @@ import { ownCertificate } from "../cert/own-certificate.ts"
 import { webProxy, type WebProxy } from "../http/web-proxy.ts"
 import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
+import { theInternet, type Internet } from "../net/internet.ts"
 import { lateJournal, openDeliveredJournal, type DeliveredJournal } from "../smtp/delivery/delivered-journal.ts"
 import { dialTcp } from "../smtp/delivery/dial.ts"
 import { Checker } from "../smtp/auth/checker.ts"
@@ -33,6 +34,8 @@ import { metricsOf, type Measured } from "./metrics.ts"
 import { dailyNotes } from "./daily-notes.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
+import { Outgoing } from "./outgoing.ts"
+import { OutgoingAccounts } from "./outgoing-accounts.ts"
 import { PreludeAccounts } from "./prelude-accounts.ts"
 import { preludePart } from "./prelude-part.ts"
 import type { HomeOffers } from "./home-offers.ts"
@@ -57,8 +60,11 @@ export type Parts = Doors & {
   readonly state: AsyncDisposable
 }
 
-/** The engine is the best one that runs here, if none is given. */
-export type Given = Omit<Outside, "engine"> & { readonly engine?: Engine | undefined }
+/** The engine is the best one that runs here, and the internet the one that there is, if none is given. */
+export type Given = Omit<Outside, "engine"> & {
+  readonly engine?: Engine | undefined
+  readonly internet?: Internet | undefined
+}
 
 /** Keys and other people's mail are in the state folder. */
 const STATE_MODE = 0o700
@@ -78,12 +84,14 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   const accounts = new Accounts()
   const mailAccounts = new MailAccounts()
   const preludes = new PreludeAccounts()
+  const outgoingAccounts = new OutgoingAccounts(outside.clock)
   const dns = await mailDns(relay, outside)
   closing.defer(() => dns.validation.close())
   const engine = closing.adopt(outside.engine ?? chooseEngine(outside), (opened) => opened.close())
-  const traffic = closing.adopt(new Traffic(engine, outside.clock), (counting) => counting.stop())
+  const traffic = closing.adopt(new Traffic(engine, outside.clock, outgoingAccounts), (counting) => counting.stop())
   const kernel = closing.adopt(new KernelPath(relay.state, outside.log), (leading) => leading.close())
-  const about = { accounts, mailAccounts, preludes, spool, validation: dns.validation, traffic, kernel }
+  const counts = { accounts, mailAccounts, preludes, outgoing: outgoingAccounts, traffic, kernel }
+  const about = { ...counts, spool, validation: dns.validation }
   const admin = await adminIfAsked(now, outside, about, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
@@ -139,7 +147,16 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     }),
     (open) => open.close(),
   )
-  const boxes = boxesPart(now, outside, { desk, tls, attached, delivery, cutThrough, offers, traffic })
+  const outgoing = new Outgoing({
+    config: () => now.standing.config,
+    internet: outside.internet ?? theInternet,
+    accounts: outgoingAccounts,
+    splice: (left, right, options) => engine.splice(left, right, options),
+    meterOf: (friend) => traffic.meterOf(friend),
+    carrying: (ended) => attached.carrying(ended),
+    log: outside.log,
+  })
+  const boxes = boxesPart(now, outside, { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic })
   return {
     delivery,
     mail,
@@ -299,11 +316,12 @@ type BoxNeeds = {
   readonly delivery: MailDelivery
   readonly cutThrough: CutThrough
   readonly offers: HomeOffers
+  readonly outgoing: Outgoing
   readonly traffic: Traffic
 }
 
 function boxesPart(now: Now, { clock, log }: Given, needs: BoxNeeds): Boxes {
-  const { desk, tls, attached, delivery, cutThrough, offers, traffic } = needs
+  const { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic } = needs
   return boxes({
     stateFolder: now.standing.config.relay.state,
     tls,
@@ -312,7 +330,8 @@ function boxesPart(now: Now, { clock, log }: Given, needs: BoxNeeds): Boxes {
     desk,
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
     meterOf: (friend) => traffic.meterOf(friend),
-    came: (friend) => {
+    came: (friend, box) => {
+      outgoing.serve(friend, box)
       offers.cameBack(friend)
       cutThrough.forgive(friend)
       wake(delivery, friend, log)

@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts"
 import type { Log } from "../log/log.ts"
 import { endpointText } from "../names/endpoint.ts"
 import type { Engine } from "../net/engine.ts"
+import type { Internet } from "../net/internet.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FriendName } from "../route/route.ts"
 import { warn } from "./assessment.ts"
@@ -23,6 +24,8 @@ export type RelayOptions = {
   readonly log: Log
   /** The best one that runs here, if not given. */
   readonly engine?: Engine
+  /** Where friends' outgoing mail goes; the one that there is, if not given. */
+  readonly internet?: Internet | undefined
   /** From systemd, or from the relay that this one follows. */
   readonly inherited?: Inherited | undefined
 }
@@ -63,10 +66,11 @@ export type Legacy = {
 const SETTLE_MS = 500
 
 /** Starts everything or nothing. Rejects with PROMISE_BROKEN, BIND_REFUSED or STATE_LOCKED, or with what the system says. */
-export async function startRelay(config: Config, { clock, log, engine, inherited }: RelayOptions): Promise<Relay> {
+export async function startRelay(config: Config, options: RelayOptions): Promise<Relay> {
+  const { clock, log, inherited } = options
   const now: Now = { standing: new Standing(config) }
   await using undo = new AsyncDisposableStack()
-  const parts = await openParts(now, { clock, log, engine, inherited }, undo)
+  const parts = await openParts(now, options, undo)
   await parts.resolved.follow(backendsOf(config))
   parts.traffic.follow(config.friends)
   await parts.listeners.change(config.listeners)

@@ -6,8 +6,14 @@ import type { Clock, Instant } from "../clock/clock.ts"
 import type { Engine } from "../net/engine.ts"
 import type { Counts, Meter } from "../net/meter.ts"
 import type { Friend, FriendName } from "../route/route.ts"
+import type { OutgoingAccounts, OutgoingCounts } from "./outgoing-accounts.ts"
 
-export type FriendTraffic = Counts & Rates & { readonly friend: FriendName }
+export type FriendTraffic = Counts &
+  Rates & {
+    readonly friend: FriendName
+    /** Of the connections, those to mail servers outside; `undefined`: none within the last hour. */
+    readonly outgoing?: OutgoingCounts | undefined
+  }
 
 export type Rates = {
   /** Over the last few seconds. */
@@ -29,13 +35,15 @@ type Measured = {
 export class Traffic {
   readonly #engine: Pick<Engine, "meter">
   readonly #clock: Clock
+  readonly #outgoing: Pick<OutgoingAccounts, "of"> | undefined
   readonly #friends = new Map<FriendName, Measured>()
   #measuredAt: Instant = 0
   #forgetTimer: (() => void) | undefined
 
-  constructor(engine: Pick<Engine, "meter">, clock: Clock) {
+  constructor(engine: Pick<Engine, "meter">, clock: Clock, outgoing?: Pick<OutgoingAccounts, "of">) {
     this.#engine = engine
     this.#clock = clock
+    this.#outgoing = outgoing
   }
 
   /** Holds friends to their rates from here on, running connections too. Who is a friend no more keeps no limit. */
@@ -56,7 +64,11 @@ export class Traffic {
   }
 
   all(): readonly FriendTraffic[] {
-    return [...this.#friends].map(([friend, { meter, rates }]) => ({ friend, ...meter.counts(), ...rates }))
+    return [...this.#friends].map(([friend, { meter, rates }]) => {
+      const outgoing = this.#outgoing?.of(friend)
+      const counts = { friend, ...meter.counts(), ...rates }
+      return outgoing ? { ...counts, outgoing } : counts
+    })
   }
 
   stop(): void {

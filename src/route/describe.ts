@@ -1,12 +1,31 @@
 /** A route in one line, for logs, tables and faults: what leads to it, how it is carried, where it goes. Claims nothing. */
 import { endpointText } from "../names/endpoint.ts"
 import { patternText, type HostPattern } from "../names/hostname.ts"
-import { routeName, type Backend, type Carry, type Match, type NextHopTls, type Route } from "./route.ts"
+import {
+  OUTGOING_MAIL,
+  routeName,
+  type Backend,
+  type Carry,
+  type Friend,
+  type Match,
+  type NextHopTls,
+  type OutgoingMail,
+  type Route,
+} from "./route.ts"
 
 /** `alice/https: dedicated by SNI alice.example, *.alice.example → 10.0.0.5:443 with PROXY v2`. */
 export function describeRoute(route: Route): string {
   const by = route.matches.map(matchText).join(", or ")
   return `${routeName(route)}: ${modeText(route.carry)} by ${by} → ${backendText(route.to)}${carryText(route.carry)}`
+}
+
+/** `alice/outgoing-mail: from own address 203.0.113.7 → mail servers outside, at most 20 at once and 500 in an hour`. */
+export function describeOutgoing(
+  { name, addresses }: Friend,
+  { connectionsMax, connectionsPerHourMax }: OutgoingMail,
+): string {
+  const limits = `at most ${connectionsMax} at once and ${connectionsPerHourMax} in an hour`
+  return `${name}/${OUTGOING_MAIL}: from own address ${addresses.join(", ")} → mail servers outside, ${limits}`
 }
 
 /** `dedicated`, `peer mail` or `peer web`. */

@@ -116,6 +116,12 @@ export type Backend =
 /** What a friend asked the relay to refuse to break. `sealed`: no route lets the relay read. */
 export type Promised = "none" | "sealed"
 
+/** How much of it. */
+export type OutgoingMail = { readonly connectionsMax: number; readonly connectionsPerHourMax: number }
+
+/** Where outgoing mail stands among a friend's routes: in verdicts, logs and tables. No listener has this name. */
+export const OUTGOING_MAIL = "outgoing-mail"
+
 /** Somebody the relay carries for. */
 export type Friend = {
   readonly name: FriendName
@@ -130,6 +136,8 @@ export type Friend = {
   readonly wakeFrom: readonly Cidr[]
   /** What his mail server proves itself by when it fetches (ATRN): a file, absolute. */
   readonly odmrSecretFile: string | undefined
+  /** Their box may open connections to mail servers outside, from their own addresses; `undefined`: it may not. */
+  readonly outgoingMail: OutgoingMail | undefined
   readonly routes: readonly Route[]
 }
 

@@ -7,6 +7,8 @@ import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream
 import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { endpointText, type Endpoint, type Port } from "../names/endpoint.ts"
+import { isAnswer } from "./ask.ts"
+import { BoxAsks, type Outside } from "./box-asks.ts"
 import { boxCarriers, type Serve } from "./box-carriers.ts"
 import { readTicket } from "./carrier.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
@@ -16,6 +18,7 @@ import { REACH_PATH, ReachQuestions, type ReachAnswer } from "./reach.ts"
 import { ATTACH_DEADLINE_MS, SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import { answerTransfer, type Takes } from "./transfer.ts"
 import {
+  ASKS_PATH,
   CARRIERS_PATH,
   CLAIM_PATH,
   readStreamRequest,
@@ -45,6 +48,8 @@ export type BoxEndOptions = {
   readonly takes?: Takes
   /** Whether connections that are TLS end to end may come over plain TCP beside the tunnel (carrier.ts). */
   readonly carriers: boolean
+  /** Whether this box may ask for connections to the outside. */
+  readonly asks: boolean
   readonly clock: Clock
 }
 
@@ -52,6 +57,8 @@ export type BoxEnd = {
   readonly rttMs: () => number | undefined
   /** Asks the relay to dial back (reach.ts); `undefined`: it does not answer. */
   askReach(port: Port): Promise<ReachAnswer | undefined>
+  /** Asks the relay for a connection to the outside; after `signal` nobody waits for it. Rejects with a `FaultError`. */
+  ask(to: Endpoint, signal: AbortSignal): Promise<Outside>
   /** The relay asked us to dial anew; streams go on until they end. */
   readonly leaving: Promise<void>
   readonly gone: Promise<Ending>
@@ -87,10 +94,15 @@ function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOpti
     return gone
   }
   const carriers = options.carriers ? boxCarriers(options) : undefined
-  void gone.then(() => carriers?.close())
+  const asks = new BoxAsks(options.clock)
+  void gone.then(() => {
+    carriers?.close()
+    asks.end()
+  })
   const end: BoxEnd = {
     rttMs: () => lastRttMs,
     askReach: (port) => reach.ask(port),
+    ask: (to, signal) => asks.ask(to, signal),
     leaving,
     gone,
     leave,
@@ -106,6 +118,8 @@ function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOpti
     })
     session.on("stream", (stream, headers) => {
       stream.on("error", () => stream.destroy()) // one connection's trouble stays its own
+      if (isAnswer(headers)) return asks.answered(stream, headers)
+      if (headers[":path"] === ASKS_PATH && options.asks) return asks.begin(stream)
       if (headers[":method"] === "CONNECT") return void openService(stream, readStreamRequest(headers), options)
       if (headers[":path"] === CLAIM_PATH) return answerClaim(stream, options.claim)
       if (headers[":path"] === REACH_PATH) return readBody(stream, (brought) => reach.relayWaits(stream, brought))

@@ -8,11 +8,13 @@ import type { TLSSocket } from "node:tls"
 import type { Clock } from "../clock/clock.ts"
 import { fault, FaultError } from "../faults/faults.ts"
 import { ipAddress, type IpAddress } from "../names/ip-address.ts"
+import type { Ask, AskAnswer } from "./ask.ts"
 import { ticketText, type Ticket } from "./carrier.ts"
 import { withoutEmptyWrites } from "./empty-writes.ts"
 import { endAtOnce, keepAlive } from "./heartbeat.ts"
 import type { Pin } from "./pin.ts"
 import { REACH_PATH } from "./reach.ts"
+import { answerAsk, hearAsks } from "./relay-asks.ts"
 import { SESSION_OPTIONS, SESSION_WINDOW_BYTES } from "./settings.ts"
 import { answerOf, handOver, takesTransfers, type Answer, type HandOver } from "./transfer.ts"
 import {
@@ -55,6 +57,10 @@ export type RelayEnd = {
    * when the tunnel breaks.
    */
   nextReach(answer: string): Promise<string | undefined>
+  /** Hears what the box asks for from here on; `take` answers each ask in time, and never rejects. */
+  hear(take: (ask: Ask) => Promise<void>): void
+  /** The stream of an opened ask is the connection; `undefined`: the tunnel takes no streams any more. */
+  answer(answer: AskAnswer): Duplex | undefined
   /** The last round trip in milliseconds. */
   rttMs(): number | undefined
   readonly streams: number
@@ -72,6 +78,7 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
   let lastRttMs: number | undefined
   let streams = 0
   let waiting: ClientHttp2Stream | undefined
+  let deaf = () => {}
   session.on("error", () => endAtOnce(tunnel)) // told by `gone`; the reason is the network's
   session.once("connect", () => session.setLocalWindowSize(SESSION_WINDOW_BYTES))
   keepAlive(tunnel, clock, (ms) => (lastRttMs = ms))
@@ -107,12 +114,15 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
       (await ask(session, CARRIERS_PATH, tickets.map(ticketText).join("\n"))).status === STATUS.done,
     takesTransfers: (service) => takesTransfers(session, service),
     handOver: (transfer) => handOver(session, transfer),
+    hear: (take) => (deaf = hearAsks(session, take)),
+    answer: (answer) => answerAsk(session, answer),
     rttMs: () => lastRttMs,
     get streams() {
       return streams
     },
     drain: () => {
       waiting?.close(constants.NGHTTP2_CANCEL) // for a question that will be another tunnel's
+      deaf() // it would hold the tunnel for ever
       session.close() // sends GOAWAY and waits for its streams
       return gone
     },

@@ -20,6 +20,8 @@ export const VERDICTS_PATH = "/waypost/1/verdicts"
 export const CARRIERS_PATH = "/waypost/1/carriers"
 /** And: take this over as a whole (transfer.ts). */
 export const TRANSFER_PATH = "/waypost/1/transfer"
+/** Request that the relay makes and leaves open: the box answers with what it asks for, line by line (ask.ts). */
+export const ASKS_PATH = "/waypost/1/asks"
 
 /** Ours: a service's name in box.yaml and on the wire. */
 const SERVICE = /^[a-z0-9][a-z0-9-]{0,62}$/
@@ -44,7 +46,7 @@ export type StreamRequest = {
   readonly alpn: readonly string[]
 }
 
-type Headers = Readonly<Record<string, string | readonly string[] | number | undefined>>
+export type Headers = Readonly<Record<string, string | readonly string[] | number | undefined>>
 
 export function streamHeaders(request: StreamRequest): Record<string, string> {
   return {
@@ -81,7 +83,7 @@ function readAlpn(list: string): readonly string[] | undefined {
   return names.length <= ALPN_NAMES_MAX && names.every((name) => ALPN_NAME.test(name)) ? names : undefined
 }
 
-function text(header: string | readonly string[] | number | undefined): string {
+export function text(header: string | readonly string[] | number | undefined): string {
   return typeof header === "string" ? header : ""
 }
 

@@ -85,6 +85,7 @@ test(`${HANDSHAKES} garbled handshakes and ${SESSIONS} sessions of broken frames
     accepts: () => true,
     serve: async () => false,
     carriers: false,
+    asks: false,
     clock: systemClock,
   })
   end.close()

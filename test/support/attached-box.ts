@@ -8,24 +8,39 @@ import { readInvitation } from "../../src/tunnel/invitation.ts"
 import { eventually } from "./eventually.ts"
 import { waypost } from "./waypost.ts"
 
-export type AttachedBox = AsyncDisposable & Pick<Box, "status">
+export type AttachedBox = AsyncDisposable & Pick<Box, "status" | "outgoing">
+
+export type BoxWishes = {
+  readonly friend?: string
+  /** Where the relay's tunnel listener is; loopback if not given. */
+  readonly address?: string
+  /** Programs at home may ask for connections to the outside, at a free port of loopback. */
+  readonly outgoing?: boolean
+}
 
 /**
- * Joins the relay whose file is `folder`/relay.yaml and waits until the tunnel is up. `port`: where on loopback it dials;
+ * Joins the relay whose file is `folder`/relay.yaml and waits until the tunnel is up. `port`: where it dials;
  * `servicePort`: where every service that the relay asks for as `any` is.
  */
-export async function attachedBox(folder: string, port: number, servicePort: number): Promise<AttachedBox> {
-  const { out } = await waypost("invite", "alice", "-c", join(folder, "relay.yaml"))
+export async function attachedBox(
+  folder: string,
+  port: number,
+  servicePort: number,
+  { friend = "alice", address = "127.0.0.1", outgoing = false }: BoxWishes = {},
+): Promise<AttachedBox> {
+  const { out } = await waypost("invite", friend, "-c", join(folder, "relay.yaml"))
   const invitation = readInvitation(out.split("\n")[0] ?? "")
   if (!invitation) throw new Error(`no invitation: ${out}`)
   const text = `
-relays: { bob: { at: "127.0.0.1:${port}", key: "${invitation.relayPin}", carriers: false } }
+state: ./${friend}-state
+relays: { bob: { at: "${address}:${port}", key: "${invitation.relayPin}", carriers: false } }
 services: { any: "127.0.0.1:${servicePort}" }
+${outgoing ? 'outgoing: { listen: "127.0.0.1:0" }' : ""}
 `
   const read = readBoxConfig(text, join(folder, "box.yaml"))
   if (read.kind === "faults") throw new Error(JSON.stringify(read.faults))
   const outside = { clock: systemClock, log: silentLog, dice: Math.random, claim: invitation.secret }
   const box = await startBox(read.config, outside)
   await eventually("the box is attached", () => box.status().every(({ link }) => link.at === "up"))
-  return { status: () => box.status(), [Symbol.asyncDispose]: async () => box.stop() }
+  return { status: () => box.status(), outgoing: box.outgoing, [Symbol.asyncDispose]: async () => box.stop() }
 }

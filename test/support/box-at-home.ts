@@ -5,9 +5,9 @@ import { join } from "node:path"
 import { boxIdentity, startBox, type Box } from "../../src/box/box.ts"
 import { joinRelay, readInvitation, relayOf } from "../../src/box/join.ts"
 import { systemClock } from "../../src/clock/clock.ts"
-import type { BoxService } from "../../src/config/box-config.ts"
+import type { BoxOutgoing, BoxService } from "../../src/config/box-config.ts"
 import type { Config } from "../../src/config/config.ts"
-import { endpoint } from "../../src/names/endpoint.ts"
+import { endpoint, socketAddress } from "../../src/names/endpoint.ts"
 import { inviteFriend } from "../../src/relay/invite.ts"
 import { eventually } from "./eventually.ts"
 import { logInto, type Logged } from "./relay.ts"
@@ -18,6 +18,8 @@ export type HomeOptions = {
   /** `https: "127.0.0.1:443"`. */
   readonly services: Readonly<Record<string, string>>
   readonly carriers?: boolean
+  /** Programs at home may ask for connections to the outside, at a free port of loopback. */
+  readonly outgoing?: Partial<BoxOutgoing>
   /** Of the places in the invitation, only this port is dialled. */
   readonly onlyPort?: number
   /** Given: chance is no chance. */
@@ -38,8 +40,10 @@ export async function boxAtHome(relay: Config, friend: string, options: HomeOpti
   const shows = await joinRelay({ invitation: within, identity, promise: "none", clock: systemClock })
   const relays = [{ ...relayOf(within, shows), carriers: options.carriers ?? true }]
   const services = new Map(Object.entries(options.services).map(([name, to]) => [name, service(to)]))
+  const listen = socketAddress("127.0.0.1:0")
+  const outgoing = options.outgoing && listen && { listen, login: undefined, ...options.outgoing }
   const box = await startBox(
-    { state, promise: "none", relays, services },
+    { state, promise: "none", relays, services, outgoing },
     { clock: systemClock, log: logInto(log), dice: options.dice ?? Math.random },
   )
   await eventually("the tunnel is up", () => box.status().every(({ link }) => link.at === "up"))

@@ -2,7 +2,7 @@
 import { hostPattern } from "../../src/names/hostname.ts"
 import { ipAddress } from "../../src/names/ip-address.ts"
 import { NOTHING_CHECKED, type Facts } from "../../src/policy/facts.ts"
-import { judge, judgeDirect } from "../../src/policy/judge.ts"
+import { judge, judgeDirect, judgeOutgoing } from "../../src/policy/judge.ts"
 import { levelWord } from "../../src/policy/verdict-table.ts"
 import { POWERS, type Verdict } from "../../src/policy/verdict.ts"
 import type { Carry, Match, Otherwise, Protocol, Route } from "../../src/route/route.ts"
@@ -110,6 +110,11 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
     route("tcp", OWN_ADDRESS, dedicated()),
   ),
   row("dedicated plain HTTP on an own address", "02-dedicated-by-address", route("http", OWN_ADDRESS, dedicated())),
+  {
+    title: "mail sent from the friend's own address",
+    chapter: "21-outgoing-mail",
+    verdict: judgeOutgoing("alice", NOTHING_CHECKED),
+  },
   row("peer mail", "13-cut-through", route("smtp", RECIPIENT, PEER_MAIL)),
   row("peer mail, cut-through: false", "05-peer-mail", route("smtp", RECIPIENT, peerMail(false))),
   row("peer mail, sealed spool", NOT_YET, route("smtp", RECIPIENT, PEER_MAIL), { sealedSpool: true }),

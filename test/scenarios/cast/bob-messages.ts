@@ -2,6 +2,9 @@
 import type { SocketAddress } from "../../../src/names/endpoint.ts"
 import type { Verdict } from "../../../src/policy/verdict.ts"
 
+/** Beside the configuration: the internet that his relay finds, if it is not the real one. */
+export const INTERNET_FILE = "internet.json"
+
 export type ToBob =
   | { readonly tell: "reload" } // read the file again
   | { readonly tell: "turn"; readonly ms: number } // so much time passes

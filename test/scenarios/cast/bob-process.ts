@@ -3,12 +3,15 @@
  * relay of `waypost relay`, with a clock that the test can turn.
  */
 import { readFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { readConfig, configFaultText } from "../../../src/config/read-config.ts"
 import type { Config } from "../../../src/config/config.ts"
 import type { Log } from "../../../src/log/log.ts"
 import { chooseEngine } from "../../../src/net/choose-engine.ts"
 import { startRelay, type Relay } from "../../../src/relay/relay.ts"
-import type { FromBob, ToBob } from "./bob-messages.ts"
+import type { Internet } from "../../../src/net/internet.ts"
+import { otherInternet, type OtherInternet } from "../../support/other-internet.ts"
+import { INTERNET_FILE, type FromBob, type ToBob } from "./bob-messages.ts"
 import { turnedClock } from "./turned-clock.ts"
 
 const [, , file = ""] = process.argv
@@ -22,7 +25,8 @@ const log: Log = {
 let relay: Relay | undefined
 // What the native engine moves never enters JavaScript, and so not the record: only the memory can be asked about it.
 const wish = process.env["WAYPOST_ENGINE"] === "native" ? "native" : "javascript"
-await bring(async (config) => (relay = await startRelay(config, { clock, log, engine: chooseEngine({ log, wish }) })))
+const outside = { clock, log, engine: chooseEngine({ log, wish }), internet: internetIn(dirname(file)) }
+await bring(async (config) => (relay = await startRelay(config, outside)))
 process.on("message", (message: ToBob) => void hear(message))
 process.on("disconnect", () => process.exit()) // the test is gone, or has seen enough
 
@@ -53,6 +57,16 @@ async function configuration(): Promise<Config> {
   const read = readConfig(await readFile(file, "utf8"), file)
   if (read.kind === "faults") throw new Error(read.faults.map(configFaultText).join("\n"))
   return read.config
+}
+
+/** The one that the test has written down by then; there is no other for a relay in a story. */
+function internetIn(folder: string): Internet {
+  const written = async () =>
+    otherInternet(JSON.parse(await readFile(join(folder, INTERNET_FILE), "utf8")) as OtherInternet) // bob.ts wrote it
+  return {
+    lookup: async (name) => (await written()).lookup(name),
+    connect: async (to, from, deadlineMs) => (await written()).connect(to, from, deadlineMs),
+  }
 }
 
 function say(message: FromBob): void {

@@ -28,12 +28,14 @@ import type { Protocol } from "../../../src/route/route.ts"
 import type { SocketAddress } from "../../../src/names/endpoint.ts"
 import { at } from "../../support/loopback.ts"
 import { eventually } from "../../support/eventually.ts"
+import { attachedBox, type AttachedBox } from "../../support/attached-box.ts"
 import { keyPair } from "../../support/key-pair.ts"
+import type { OtherInternet } from "../../support/other-internet.ts"
 import { freePort } from "../../support/program.ts"
 import { waypost, type Ran } from "../../support/waypost.ts"
 import { memoryHas, type Witness } from "../recorder/memory.ts"
 import { containsInSomeSpelling } from "../recorder/search.ts"
-import type { FromBob, ToBob } from "./bob-messages.ts"
+import { INTERNET_FILE, type FromBob, type ToBob } from "./bob-messages.ts"
 import type { Box } from "./box.ts"
 import {
   configurationText,
@@ -139,12 +141,34 @@ export class Bob implements AsyncDisposable {
    * name leads there.
    */
   async hidesStartTlsFrom(box: Box, ownAddress: string, service: "smtp" | "imap" = "smtp"): Promise<void> {
+    this.#directory.names(service, box.domain, await this.#strips(box, ownAddress, service))
+    const whom = service === "smtp" ? `writes to ${box.person}` : `logs in at ${box.person}'s`
+    this.#story.happens(`Bob hides STARTTLS from everybody who ${whom}`)
+  }
+
+  /** The same on the way from his relay to a server outside; resolves to where connections must end for that. */
+  async hidesStartTlsOf(box: Box): Promise<SocketAddress> {
+    const where = await this.#strips(box, this.place.address, "smtp")
+    this.#story.happens(`Bob hides that ${box.person}'s server offers STARTTLS`)
+    return where
+  }
+
+  async #strips(box: Box, ownAddress: string, service: "smtp" | "imap"): Promise<SocketAddress> {
     const child = this.#startProgram("bob-strips.ts", [ownAddress, box.address, String(box.portOf(service))])
     this.#evil = child
     const [port] = (await once(child, "message")) as [number]
-    this.#directory.names(service, box.domain, at(ownAddress, port))
-    const whom = service === "smtp" ? `writes to ${box.person}` : `logs in at ${box.person}'s`
-    this.#story.happens(`Bob hides STARTTLS from everybody who ${whom}`)
+    return at(ownAddress, port)
+  }
+
+  /** A friend's box at home attaches to his relay; programs there may ask it for connections to the outside. */
+  async letsIn(box: Box): Promise<AttachedBox> {
+    const wishes = { friend: box.person.toLowerCase(), address: this.place.address, outgoing: true }
+    return attachedBox(this.#folder, this.#opened.ports.tunnel, box.portOf("tcp"), wishes)
+  }
+
+  /** From now on connections of his relay to the outside end at other places than they were made to. */
+  async findsOutside(internet: OtherInternet): Promise<void> {
+    await writeFile(join(this.#folder, INTERNET_FILE), JSON.stringify(internet))
   }
 
   /**

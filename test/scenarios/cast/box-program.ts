@@ -81,7 +81,8 @@ export class BoxProgram implements AsyncDisposable {
     const { serves = WEB_AND_MAIL, probes = true, promise = "none" } = this.#how
     const services = new Map(Object.entries(serves).map(([name, service]) => [name, this.#served(service, probes)]))
     const outside = { clock: systemClock, log: logInto(this.#log), dice: () => 0 } // no wait is longer than it must be
-    this.#box = await startBox({ state: this.#state, promise, relays: this.#relays, services }, outside)
+    const config = { state: this.#state, promise, relays: this.#relays, services, outgoing: undefined }
+    this.#box = await startBox(config, outside)
   }
 
   async stops(): Promise<void> {

@@ -19,7 +19,13 @@ import { mailboxServer } from "./mailbox.ts"
 import type { Story } from "./story.ts"
 
 /** What came, and on which way: sealed for us to the end, or not; from a relay itself, or past it. */
-type Letter = { readonly text: string; readonly sealed: boolean; readonly from?: Person | undefined }
+type Letter = {
+  readonly text: string
+  readonly sealed: boolean
+  readonly from?: Person | undefined
+  /** Mail: the address that handed it in. */
+  readonly calledFrom?: string
+}
 
 /** Who took a box's place, until that is over. */
 export type Impostor = AsyncDisposable & {
@@ -79,6 +85,14 @@ export class Box implements AsyncDisposable {
     )
     if (letter.from) this.#story.says(letter.from, this.person, `"${what}"`, letter.sealed ? this.person : undefined)
     this.#story.found(this.person, `has "${what}"`)
+  }
+
+  /** The address from which a mail has come that contains the text. */
+  async cameFrom(what: string): Promise<string> {
+    const letter = await eventually(`${this.person} has "${what}"`, () =>
+      this.#letters.find(({ text }) => text.includes(what)),
+    )
+    return letter.calledFrom ?? ""
   }
 
   /** How many things have come that contain the text. */
@@ -220,7 +234,7 @@ export class Box implements AsyncDisposable {
 
   async #takeMail(content: Readable, session: SMTPServerSession, done: () => void): Promise<void> {
     const from = [BOBS, ERINS].find(({ name }) => name === session.hostNameAppearsAs)?.person
-    this.#letters.push({ text: await text(content), sealed: session.secure, from })
+    this.#letters.push({ text: await text(content), sealed: session.secure, from, calledFrom: session.remoteAddress })
     done()
   }
 }

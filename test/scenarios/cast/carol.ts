@@ -203,7 +203,8 @@ function fromCarol(to: string) {
   return to.includes(":") ? {} : { localAddress: CAROLS_ADDRESS }
 }
 
-function demands(insists: Insists, ca: string[]) {
+/** What nodemailer is told. */
+export function demands(insists: Insists, ca: string[]) {
   switch (insists) {
     case "on nothing":
       return { opportunisticTLS: true, tls: { rejectUnauthorized: false } }
@@ -215,7 +216,7 @@ function demands(insists: Insists, ca: string[]) {
 }
 
 /** nodemailer keeps the socket that it upgraded to itself. */
-function tlsOf(connection: SMTPConnection): TLSSocket {
+export function tlsOf(connection: SMTPConnection): TLSSocket {
   return (connection as unknown as { _socket: TLSSocket })._socket
 }
 

@@ -42,6 +42,8 @@ export type Carries = {
   readonly tellsSenders?: true
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
   readonly otherwise?: "refuse" | "peer"
+  /** The friend's box may send mail from `ownAddress`. */
+  readonly outgoingMail?: true
   /** Peer mail: what TLS to the friend's server has to prove. */
   readonly tls?: "pinned"
 }
@@ -65,7 +67,7 @@ export function configurationText(
   ports: KnownPorts | "usual ports",
 ): string {
   const known = ports === "usual ports" ? { tunnel: USUAL_TUNNEL_PORT, https: USUAL_PORTS.https, dns: 53 } : ports
-  const tunnels = all.some(({ carries }) => carries.byTunnel)
+  const tunnels = all.some(({ carries }) => carries.byTunnel || carries.outgoingMail)
   const bindPort = (service: Service): number => {
     if (ports === "usual ports") return USUAL_PORTS[service]
     return service === "https" && tunnels ? known.https : 0
@@ -129,6 +131,7 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     ...(carries.promise ? [`    promise: ${carries.promise}`] : []),
     `    domains: [${box.domain}]`,
     ...(carries.ownAddress ? [`    addresses: ["${carries.ownAddress}"]`] : []),
+    ...(carries.outgoingMail ? ["    outgoing-mail: true"] : []),
     "    routes:",
     ...routes,
   ]

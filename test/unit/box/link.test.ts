@@ -13,6 +13,7 @@ function scriptedEnd(): Scripted {
     end: {
       askReach: async () => undefined,
       rttMs: () => 12.34,
+      ask: () => Promise.reject(new Error("nobody asks")),
       leaving: leaving.promise,
       gone: gone.promise,
       leave: () => gone.promise,

@@ -12,14 +12,15 @@ test("one line for each friend, with sizes as people write them", () => {
         bytesPerSecondToBackend: 0,
         bytesPerSecondToVisitor: 9_960_000,
         bytesPerSecondMax: 10e6,
+        outgoing: { running: 2, lastHour: 31 },
       },
       { friend: "dave", ...dave, bytesPerSecondToBackend: 0, bytesPerSecondToVisitor: 0, bytesPerSecondMax: undefined },
     ],
-    80,
+    100,
   )
   expect(text.split("\n")).toEqual([
-    "FRIEND  RUNNING  IN     OUT        RATE     SINCE THE START",
-    "alice   12       0 B/s  10.0 MB/s  10 MB/s  950 B in, 1.2 GB out",
-    "dave    0        0 B/s  0 B/s      -        0 B in, 12 kB out",
+    "FRIEND  RUNNING  IN     OUT        RATE     MAIL OUT          SINCE THE START",
+    "alice   12       0 B/s  10.0 MB/s  10 MB/s  2 (31 this hour)  950 B in, 1.2 GB out",
+    "dave    0        0 B/s  0 B/s      -        -                 0 B in, 12 kB out",
   ])
 })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals"
 import fc from "fast-check"
 import { HOLDINGS, NOTHING_CHECKED, type Facts } from "../../../src/policy/facts.ts"
-import { judge, judgeDirect } from "../../../src/policy/judge.ts"
+import { judge, judgeDirect, judgeOutgoing } from "../../../src/policy/judge.ts"
 import { levelWord } from "../../../src/policy/verdict-table.ts"
 import { DEFENCES, POWERS, REASONS, type Finding, type Verdict } from "../../../src/policy/verdict.ts"
 import { WARNINGS } from "../../../src/policy/warnings.ts"
@@ -33,6 +33,7 @@ const KINDS: Readonly<Record<string, Judged>> = {
   "dedicated tcp": (known) => judge(route("tcp", { by: "port" }, dedicated()), known),
   "peer smtp": (known) => judge(route("smtp", RECIPIENT, PEER_MAIL), known),
   "peer smtp, everything kept": (known) => judge(route("smtp", RECIPIENT, peerMail(false)), known),
+  "outgoing mail": (known) => judgeOutgoing("alice", known),
   "peer http": (known) => judge(route("http", HOST, peerWeb(false)), known),
   "peer http, cache": (known) => judge(route("http", HOST, peerWeb(true)), known),
 }

@@ -79,6 +79,7 @@ describe("the promise that no route lets the relay read", () => {
     notesTo: undefined,
     wakeFrom: [],
     odmrSecretFile: undefined,
+    outgoingMail: undefined,
     routes: [],
   } as const
   const readsWeb = judge(route("http", HOST, peerWeb(false)), facts({}))

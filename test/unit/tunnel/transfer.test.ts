@@ -47,6 +47,7 @@ async function tunnelTo(takes?: Takes): Promise<RelayEnd> {
     serve: async () => false,
     ...(takes && { takes }),
     carriers: false,
+    asks: false,
     clock: systemClock,
   })
   closers.push(

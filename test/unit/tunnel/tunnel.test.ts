@@ -69,6 +69,7 @@ async function box(to: Relay, overrides: Partial<BoxEndOptions> = {}): Promise<B
     accepts: () => true,
     serve: serveEcho,
     carriers: false,
+    asks: false,
     clock: systemClock,
     ...overrides,
   })
