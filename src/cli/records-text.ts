@@ -1,10 +1,27 @@
 /** What friends publish, ready to paste: zone lines, then the file for the web server; everything else is a comment. */
+import type { SenderRecords } from "../relay/outgoing-records.ts"
 import type { Published, ZoneRecord } from "../relay/mail-records.ts"
 import { wrapped } from "./text-table.ts"
 
 export function recordsText(all: readonly Published[], widthChars: number): string {
   if (all.length === 0) return "; No mail is carried to a friend's own server: there is nothing to publish."
   return all.map((one) => oneText(one, widthChars)).join("\n\n")
+}
+
+/** The same for mail that friends send. Nothing where nobody may. */
+export function senderRecordsText(all: readonly SenderRecords[], widthChars: number): string {
+  return all
+    .map(({ friend, addresses, ehlo, records, askedFor, notes }) =>
+      [
+        `; ${friend}: mail that leaves from ${addresses.join(", ")}`,
+        ...zoneLines(records),
+        ...comment("To be asked of whoever gave these addresses to the relay:", widthChars),
+        ...askedFor.map(({ name, type, data }) => `; ${name}. ${type} ${data}`),
+        ...comment(`The mail server at home says EHLO ${ehlo} (Postfix: smtp_helo_name; Exim: helo_data).`, widthChars),
+        ...notes.flatMap((note) => comment(note, widthChars)),
+      ].join("\n"),
+    )
+    .join("\n\n")
 }
 
 function oneText({ friend, domain, host, records, policy, notes, byHand }: Published, widthChars: number): string {

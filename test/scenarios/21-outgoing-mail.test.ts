@@ -30,12 +30,16 @@ scene("To a server without TLS it goes in the clear, as the policy warns", async
   await world.bob.sawWhatThePolicyWarnedOf("alice/outgoing-mail", "Bring the map", "WP105")
 })
 
-scene("Bob hides STARTTLS: a server that insists is not led astray, another is", async (world) => {
+scene("Bob hides STARTTLS, and a server that insists is not led astray", async (world) => {
   await using set = await stage(world)
-  const { address, port } = await world.bob.hidesStartTlsOf(set.carols)
-  await world.bob.findsOutside(internet({ address, port }))
+  await world.bob.findsOutside(internet(await world.bob.hidesStartTlsOf(set.carols)))
   await set.alices.doesNotMail("carol.example", "The key is under the mat", "on the right key")
   await world.bob.didNotSee("The key is under the mat")
+})
+
+scene("Bob hides STARTTLS, and a server that insists on nothing sends in the clear", async (world) => {
+  await using set = await stage(world)
+  await world.bob.findsOutside(internet(await world.bob.hidesStartTlsOf(set.carols)))
   await set.alices.mails("carol.example", "Burn this letter", "on nothing")
   await world.bob.sawWhatThePolicyWarnedOf("alice/outgoing-mail", "Burn this letter", "WP105")
 })

@@ -1,11 +1,12 @@
 import { configFaultText } from "../../config/read-config.ts"
 import { systemClock } from "../../clock/clock.ts"
 import { publishedFor } from "../../relay/look-at-home.ts"
+import { senderRecords } from "../../relay/outgoing-records.ts"
 import { assess } from "../../relay/assessment.ts"
 import { readConfigFile } from "../config-file.ts"
 import { EXIT } from "../exit-code.ts"
 import { assessmentText, verdictsText } from "../assessment-text.ts"
-import { recordsText } from "../records-text.ts"
+import { recordsText, senderRecordsText } from "../records-text.ts"
 import { columns, say, sayJson } from "../terminal.ts"
 import { CONFIG, JSON_OUTPUT, verb } from "../verb.ts"
 
@@ -35,9 +36,10 @@ export const check = verb({
       return EXIT.configuration
     }
     if (dns) {
-      const records = await publishedFor(read.config, systemClock)
-      if (json) sayJson(records)
-      else say(recordsText(records, columns()))
+      const [records, sending] = [await publishedFor(read.config, systemClock), senderRecords(read.config)]
+      const texts = [recordsText(records, columns()), senderRecordsText(sending, columns())]
+      if (json) sayJson([...records, ...sending])
+      else say(texts.filter((text) => text !== "").join("\n\n"))
       return EXIT.fine
     }
     const assessment = assess(read.config)

@@ -57,6 +57,24 @@ services:
   ])
 })
 
+test("an outgoing port is an address with a port, and a login is whole or not there", () => {
+  const outgoing = (text: string) => readBoxConfig(`${whole}outgoing: ${text}\n`, "box.yaml")
+  expect(outgoing('{ listen: "127.0.0.1:1025" }')).toMatchObject({
+    kind: "config",
+    config: { outgoing: { listen: { address: "127.0.0.1", port: 1025 }, login: undefined } },
+  })
+  expect(outgoing('{ listen: "[::1]:1025", user: alice, password: "over-the-hills" }')).toMatchObject({
+    config: { outgoing: { login: { user: "alice", password: "over-the-hills" } } },
+  })
+  const wrong = (text: string) => {
+    const read = outgoing(text)
+    return read.kind === "faults" ? read.faults.map((one) => one.wrong) : []
+  }
+  expect(wrong('{ listen: "localhost:1025" }')).toEqual(['"localhost:1025" is not an address with a port'])
+  expect(wrong('{ listen: "127.0.0.1:1025", user: alice }')).toEqual(["user and password go together"])
+  expect(wrong('{ listen: "127.0.0.1:1025", user: "a:b", password: x }')).toEqual(['"a:b" is not a user or password'])
+})
+
 test("a box without relays has nothing to do, and is told how to get one", () => {
   expect(readBoxConfig("relays: {}", "box.yaml")).toMatchObject({
     kind: "faults",

@@ -98,6 +98,36 @@ function raise(): never {
   throw new Error("no such route")
 }
 
+describe("outgoing mail", () => {
+  const file = (friend: string, listeners = "") => `
+relay: { name: relay.bob.example }
+listeners: { tunnel: { bind: "0.0.0.0:7443", protocol: tunnel }${listeners} }
+friends: { alice: { ${friend} } }
+`
+  const sent = (friend: string) => {
+    const read = readConfig(file(friend), "relay.yaml")
+    return read.kind === "config" ? read.config.friends[0]?.outgoingMail : read.faults.map(({ wrong }) => wrong)
+  }
+
+  test("is off, on with limits of ours, or on with others, and needs no listener at its address", () => {
+    expect(sent("domains: [alice.example]")).toBeUndefined()
+    expect(sent("addresses: [203.0.113.7], outgoing-mail: true")).toEqual({
+      connectionsMax: 20,
+      connectionsPerHourMax: 500,
+    })
+    expect(sent("addresses: [203.0.113.7], outgoing-mail: { connections-max: 3 }")).toEqual({
+      connectionsMax: 3,
+      connectionsPerHourMax: 500,
+    })
+  })
+
+  test("needs an address of the friend's own, and its name is no listener's", () => {
+    expect(sent("outgoing-mail: true")).toEqual(["alice has no address to send from"])
+    const taken = readConfig(file("", ', outgoing-mail: { bind: "0.0.0.0:25", protocol: smtp }'), "relay.yaml")
+    expect(taken).toMatchObject({ faults: [{ wrong: '"outgoing-mail" is what friends\' outgoing mail is called' }] })
+  })
+})
+
 describe("protocols that begin in the clear", () => {
   const VILLAGE = (carry: string) => `relay: { name: r.example }
 listeners: { imap: { bind: "127.0.0.1:0", protocol: imap }, smtp: { bind: "127.0.0.1:0", protocol: smtp } }
