@@ -55,12 +55,14 @@ export type Sending = {
   readonly within?: readonly string[]
   /** The address to send from. */
   readonly interface?: string
+  /** It connects through this SOCKS 5 port of loopback. */
+  readonly socksPort?: number
 }
 
 /** Sends one mail and waits for its delivery; resolves to Exim's log, or rejects with it if it was not delivered at once. */
 export async function eximSends({ from, to, text, via, tls = false, ...more }: Sending): Promise<string> {
-  const { within = [], interface: address } = more
-  const folder = await eximFolder({ domain: "exim.test", via, requireTls: tls, ...(address && { interface: address }) })
+  const { within = [], ...how } = more
+  const folder = await eximFolder({ domain: "exim.test", via, requireTls: tls, ...how })
   const [unshare, words] = inOwnMounts(folder, ["-odi", "-i", "-f", from, to])
   const [command = "", ...args] = [...within, unshare, ...words]
   const child = spawn(command, args, { stdio: ["pipe", "ignore", "ignore"] })
@@ -82,6 +84,7 @@ type FolderOptions = {
   readonly via?: Place | "mx"
   readonly requireTls?: boolean
   readonly interface?: string
+  readonly socksPort?: number
 }
 
 async function eximFolder(options: FolderOptions): Promise<string> {
@@ -138,6 +141,7 @@ inbox:
 out:
   driver = smtp
   port = ${place?.port ?? 25}
+  ${options.socksPort === undefined ? "" : `socks_proxy = 127.0.0.1 port=${options.socksPort}`}
   ${options.interface ? `interface = ${options.interface}` : ""}
   hosts_require_tls = ${requireTls ? "*" : ""}
 `

@@ -26,6 +26,7 @@ export const PACKAGES = {
   "smtp-sink": "postfix",
   "smtp-source": "postfix",
   prosody: "prosody",
+  proxychains4: "proxychains4",
   python3: "python3",
   sniproxy: "sniproxy",
   ssh: "openssh-client",

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, relative } from "node:path"
 
 export type PostfixOptions = {
   /** What it listens on; none: it only sends. */
@@ -20,6 +20,8 @@ export type PostfixOptions = {
   readonly more?: readonly string[]
   /** The words before every command, as in `ip netns exec alice`. */
   readonly within?: readonly string[]
+  /** Its client's connections go through this SOCKS 5 port of loopback, as docs/configuration.md says how. */
+  readonly socksPort?: number
   /** Where mail for a domain goes, as in transport(5): `alice.example smtp:[127.0.0.2]:2525`. */
   readonly transport?: readonly string[]
 }
@@ -45,9 +47,10 @@ export async function startPostfix(options: PostfixOptions): Promise<Postfix> {
   await chown(join(folder, "data"), uid ?? 0, gid ?? 0)
   await chown(mail, uid ?? 0, gid ?? 0)
   await writeFile(join(conf, "main.cf"), mainCf(folder, options, uid ?? 0, gid ?? 0))
-  await writeFile(join(conf, "master.cf"), masterCf(options))
+  await writeFile(join(conf, "master.cf"), masterCf(folder, options))
   await writeFile(join(conf, "transport"), (options.transport ?? []).join("\n"))
   await writeFile(join(conf, "mailboxes"), (options.domains ?? []).map((domain) => `@${domain} inbox/`).join("\n"))
+  if (options.socksPort !== undefined) await writeThroughSocks(folder, options.socksPort)
   if (options.tls) {
     await writeFile(join(conf, "key.pem"), options.tls.key, { mode: 0o600 })
     await writeFile(join(conf, "cert.pem"), options.tls.cert)
@@ -124,7 +127,20 @@ function nameOf(line: string): string {
   return line.slice(0, line.indexOf("=")).trim()
 }
 
-function masterCf({ listen, proxy }: PostfixOptions): string {
+/** A command in the place of smtp(8) whose connections proxychains makes. */
+async function writeThroughSocks(folder: string, port: number): Promise<void> {
+  const [command, settings] = [join(folder, "smtp-out"), join(folder, "smtp-out.conf")]
+  await writeFile(settings, `strict_chain\nquiet_mode\n[ProxyList]\nsocks5 127.0.0.1 ${port}\n`)
+  const program = join(daemonFolder(), "smtp")
+  await writeFile(command, `#!/bin/sh\nexec proxychains4 -f ${settings} ${program} "$@"\n`, { mode: 0o755 })
+}
+
+function daemonFolder(): string {
+  return execFileSync("postconf", ["-dh", "daemon_directory"], { encoding: "utf8" }).trim()
+}
+
+function masterCf(folder: string, { listen, proxy, socksPort }: PostfixOptions): string {
+  const client = socksPort === undefined ? "smtp" : join(relative(daemonFolder(), folder), "smtp-out")
   const upstream = proxy ? " -o smtpd_upstream_proxy_protocol=haproxy" : ""
   const lines = [
     ...(listen ? [`${bracketed(listen.address)}:${listen.port} inet n - n - - smtpd${upstream}`] : []),
@@ -137,7 +153,7 @@ function masterCf({ listen, proxy }: PostfixOptions): string {
     "defer unix - - n - 0 bounce",
     "trace unix - - n - 0 bounce",
     "proxymap unix - - n - - proxymap",
-    "smtp unix - - n - - smtp",
+    `smtp unix - - n - - ${client}`,
     "relay unix - - n - - smtp",
     "error unix - - n - - error",
     "retry unix - - n - - error",
