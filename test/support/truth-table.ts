@@ -112,7 +112,7 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
   row("dedicated plain HTTP on an own address", "02-dedicated-by-address", route("http", OWN_ADDRESS, dedicated())),
   {
     title: "mail sent from the friend's own address",
-    chapter: "21-outgoing-mail",
+    chapter: "22-outgoing-mail",
     verdict: judgeOutgoing("alice", NOTHING_CHECKED),
   },
   row("peer mail", "13-cut-through", route("smtp", RECIPIENT, PEER_MAIL)),

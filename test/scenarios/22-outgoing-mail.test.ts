@@ -6,7 +6,7 @@ import { Sender } from "./cast/sender.ts"
 import type { World } from "./cast/world.ts"
 
 const { scene, answer } = chapter(
-  "21-outgoing-mail",
+  "22-outgoing-mail",
   "Outgoing mail",
   "Can Alice send mail from her own address through Bob, and can he read it?",
 )
