@@ -14,6 +14,7 @@
 #include "address.h"
 #include "fatal.h"
 #include "loop.h"
+#include "notify.h"
 #include "thread.h"
 
 #define THREADS_MAX 64
@@ -51,6 +52,7 @@ static napi_value take_tokens(napi_env env, napi_callback_info info);
 static napi_value give_back_tokens(napi_env env, napi_callback_info info);
 static napi_value join(napi_env env, napi_callback_info info);
 static napi_value duplicate(napi_env env, napi_callback_info info);
+static napi_value notify(napi_env env, napi_callback_info info);
 static void publish(void *to, struct bytes *events);
 static void deliver(napi_env env, napi_value callback, void *context, void *data);
 static void stop_at_teardown(void *engine);
@@ -69,7 +71,7 @@ NAPI_MODULE_INIT() {
         napi_callback call;
     } functions[] = {{"open", open_engine}, {"listen", listen_on}, {"post", post}, {"hold", hold}, {"join", join},
                      {"duplicate", duplicate}, {"meter", make_meter}, {"read", read_meter}, {"limit", limit_meter}, {"take", take_tokens},
-                     {"giveBack", give_back_tokens}};
+                     {"giveBack", give_back_tokens}, {"notify", notify}};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         napi_value function;
         MUST(napi_create_function(env, functions[i].name, NAPI_AUTO_LENGTH, functions[i].call, NULL, &function));
@@ -215,6 +217,17 @@ static napi_value duplicate(napi_env env, napi_callback_info info) {
     arguments(env, info, given);
     int copy = fcntl((int)number(env, given[0]), F_DUPFD_CLOEXEC, 0);
     MUST(napi_create_int32(env, copy < 0 ? -errno : copy, &result));
+    return result;
+}
+
+/* notify(path, text): both as bytes; 0, or an errno. */
+static napi_value notify(napi_env env, napi_callback_info info) {
+    napi_value given[ARGUMENTS_MAX], result;
+    arguments(env, info, given);
+    size_t path_length, text_length;
+    const char *path = (const char *)memory(env, given[0], &path_length);
+    const char *text = (const char *)memory(env, given[1], &text_length);
+    MUST(napi_create_int32(env, notify_send(path, path_length, text, text_length), &result));
     return result;
 }
 

@@ -34,6 +34,8 @@ export const PACKAGES = {
   sslscan: "sslscan",
   strace: "strace",
   swaks: "swaks libnet-ssleay-perl",
+  "systemd-analyze": "systemd",
+  "systemd-notify": "systemd",
   unbound: "unbound",
 } as const
 

@@ -34,6 +34,8 @@ export type RelayProgramOptions = {
   readonly clockAheadMs?: number
   /** The best one that is built unless given. */
   readonly engine?: Engine["kind"]
+  /** Besides ours. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** `yaml`: everything but `relay:`. Binds to port 0 are the way to have any free one. */
@@ -46,6 +48,7 @@ export async function startRelayProgram(yaml: string, options: RelayProgramOptio
 
   const child = startWaypost(["relay", "-c", file, ...(options.engine ? ["--engine", options.engine] : [])], {
     node: clockFlags(options.clockAheadMs),
+    ...(options.env && { env: options.env }),
   })
   const exited = once(child, "exit")
   const log: LogLine[] = []

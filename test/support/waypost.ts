@@ -9,12 +9,16 @@ export const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.u
 
 export type Ran = { readonly code: number | null; readonly out: string; readonly err: string }
 
-type Started = { readonly channel?: readonly "ipc"[]; readonly node?: readonly string[] }
+type Started = {
+  readonly channel?: readonly "ipc"[]
+  readonly node?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+}
 
-/** Starts it and leaves it running; `channel`: with a channel to us, which it notices to be closed; `node`: flags for Node. */
-export function startWaypost(words: readonly string[], { channel = [], node = [] }: Started = {}) {
+/** Starts it and leaves it running; `channel`: with a channel to us, which it notices to be closed; `node`: flags for Node; `env`: besides ours. */
+export function startWaypost(words: readonly string[], { channel = [], node = [], env = {} }: Started = {}) {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...node, MAIN, ...words], {
-    env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1" },
+    env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1", ...env },
     stdio: ["pipe", "pipe", "pipe", ...channel],
   })
   const { stdin, stdout, stderr } = child

@@ -10,6 +10,7 @@ import { EXIT } from "../exit-code.ts"
 import { followFile } from "../follow-file.ts"
 import { inheritance, sayListening, successorAtSignal, type Listening } from "../hand-over.ts"
 import { programLog, quietUntil } from "../program-log.ts"
+import { serviceManager, type ServiceManager } from "../service-manager.ts"
 import { startSummary } from "../start-summary.ts"
 import { stopSignal } from "../stop-signal.ts"
 import { columns, say } from "../terminal.ts"
@@ -40,13 +41,17 @@ export const relay = verb({
     endOnBug(log)
     const config = await loadConfigFile(file)
     const engine = chooseEngine({ log, wish })
+    const manager = serviceManager(log)
     const running = await startRelay(config, { clock: systemClock, log, engine, inherited })
     if (!summarised) say(startSummary(config, running, engine.kind, columns()))
     summarised = true
-    const forget = followFile(file, () => reload(file, running, log))
+    const forget = followFile(file, () => reload(file, running, { log, manager }))
     if (inherited?.predecessor) sayListening()
+    else void manager.ready(statusText(running)) // where there is one before us, it says that we are the service now
     const successor = await Promise.race([fired(stop), successorAtSignal(() => running.legacy, log)])
     forget()
+    if (successor) void manager.replacedBy(successor.pid)
+    else void manager.stopping()
     await (successor ? leave(running, successor, stop, log) : end(running, log))
     log.info("stopped")
     return EXIT.fine
@@ -76,11 +81,19 @@ function endOnBug(log: Log): void {
 }
 
 /** A bad file changes nothing and is complained about. */
-async function reload(file: string, running: Relay, log: Log): Promise<void> {
+async function reload(file: string, running: Relay, { log, manager }: Told): Promise<void> {
+  void manager.reloading()
   try {
     await running.reload(await loadConfigFile(file))
     log.info("reloaded", { file })
   } catch (error) {
     for (const fault of complaintOf(error).text.split("\n")) log.error("not reloaded", { fault })
   }
+  void manager.ready(statusText(running)) // also where the file is bad: then as before
+}
+
+type Told = { readonly log: Log; readonly manager: ServiceManager }
+
+function statusText({ config, bound }: Relay): string {
+  return `serves; friends: ${config.friends.length}, places where it listens: ${bound.length}`
 }

@@ -24,6 +24,8 @@ export interface Addon {
   ): number
   /** Carries out `bytes` of command records. */
   post(engine: Handle, commands: Uint8Array, bytes: number): void
+  /** Sends text to the datagram socket of a service manager, `@` for the abstract name space: 0, or an errno. */
+  notify(path: Uint8Array, text: Uint8Array): number
   /** Another descriptor for the same socket, or a negative errno. */
   duplicate(descriptor: number): number
   /** Whether the engine keeps the process alive. */
