@@ -11,7 +11,7 @@ import { once } from "node:events"
 import type { Log } from "../log/log.ts"
 import { descriptorsFrom, givenBySystemd, GivenSockets } from "../net/given-sockets.ts"
 import type { Inherited } from "../relay/inherited.ts"
-import type { Legacy } from "../relay/relay.ts"
+import type { Legacy, Relay } from "../relay/relay.ts"
 
 /** Ours: loading, checking and binding take a second; a busy machine takes longer. */
 const START_MS_MAX = 60_000
@@ -23,17 +23,20 @@ export type Listening = { readonly pid: number; readonly stateFree: () => void }
 type Successor = ({ readonly kind: "listening" } & Listening) | { readonly kind: "failed"; readonly why: string }
 
 /** Starts a successor at every SIGUSR2, one after the other, until one listens: resolves then. */
-export function successorAtSignal(legacy: () => Legacy, log: Log): Promise<Listening> {
+export function successorAtSignal(relay: Pick<Relay, "legacy" | "stay">, log: Log): Promise<Listening> {
   return new Promise((resolve) => {
     let trying = false
     const tryOne = async (): Promise<void> => {
       if (trying) return
       trying = true
-      const successor = await startSuccessor(legacy())
+      const successor = await startSuccessor(relay.legacy)
+      if (successor.kind === "listening") {
+        process.off("SIGUSR2", asked).on("SIGUSR2", () => {})
+        return resolve(successor)
+      }
+      await relay.stay()
+      log.error("not replaced", { why: successor.why })
       trying = false
-      if (successor.kind === "failed") return log.error("not replaced", { why: successor.why })
-      process.off("SIGUSR2", asked).on("SIGUSR2", () => {})
-      resolve(successor)
     }
     const asked = (): void => void tryOne()
     process.on("SIGUSR2", asked)
@@ -41,8 +44,7 @@ export function successorAtSignal(legacy: () => Legacy, log: Log): Promise<Liste
 }
 
 /** Starts the process that follows this one; resolves when it listens, or will not. */
-async function startSuccessor({ descriptors, boxes, hindered }: Legacy): Promise<Successor> {
-  if (hindered) return { kind: "failed", why: hindered }
+async function startSuccessor({ descriptors, boxes }: Legacy): Promise<Successor> {
   const told: Told = { sockets: descriptors.length, boxes }
   const [, ...words] = process.argv
   const child = spawn(process.execPath, [...process.execArgv, ...words], {
@@ -54,8 +56,16 @@ async function startSuccessor({ descriptors, boxes, hindered }: Legacy): Promise
     child.unref()
     return { kind: "listening", pid: child.pid ?? 0, stateFree: () => child.connected && child.disconnect() }
   }
-  child.kill("SIGKILL")
+  await ended(child)
   return { kind: "failed", why }
+}
+
+/** Whatever it has begun to change, it changes no more. */
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, "exit")
+  child.kill("SIGKILL")
+  await gone
 }
 
 /** `undefined`: it listens. */

@@ -32,15 +32,20 @@ export class KernelPath {
   #routes: readonly KernelRoute[] = []
   /** Our table is there. */
   #stands = false
+  /** The relay before us still runs: what it told the kernel is taken over as it is, not cleared away. */
+  #follows: boolean
 
-  constructor(stateFolder: string, log: Log) {
+  constructor(stateFolder: string, log: Log, follows = false) {
     this.#state = stateFolder
     this.#table = tableName(stateFolder)
     this.#log = log
+    this.#follows = follows
   }
 
   /** Leads along these routes and no others, in one step. Connections that are led already go on. */
   async lead(routes: readonly KernelRoute[]): Promise<void> {
+    if (this.#follows) this.#stands = (await markedTable(this.#state)) !== undefined
+    this.#follows = false
     if (routes.length === 0 && !this.#stands) return this.#removeLeftovers()
     const why = await whyNotForwarded(routes)
     if (why) return this.#giveUp(why)
@@ -67,6 +72,17 @@ export class KernelPath {
       bytesToBackend: counters.get(counterName(route, "to-backend"))?.bytes ?? 0,
       bytesToVisitor: counters.get(counterName(route, "to-visitor"))?.bytes ?? 0,
     }))
+  }
+
+  /** The table as we want it, whatever a relay that was to follow us has made of it. */
+  async leadAgain(): Promise<void> {
+    if (this.#stands) await this.lead(this.#routes)
+  }
+
+  /** The relay that follows us has taken the table over: it is not ours to remove. */
+  handOver(): void {
+    this.#routes = []
+    this.#stands = false
   }
 
   /** Removes the table, and with it the kernel's part in running connections. */

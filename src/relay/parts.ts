@@ -89,7 +89,9 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   closing.defer(() => dns.validation.close())
   const engine = closing.adopt(outside.engine ?? chooseEngine(outside), (opened) => opened.close())
   const traffic = closing.adopt(new Traffic(engine, outside.clock, outgoingAccounts), (counting) => counting.stop())
-  const kernel = closing.adopt(new KernelPath(relay.state, outside.log), (leading) => leading.close())
+  const kernel = closing.adopt(new KernelPath(relay.state, outside.log, free !== undefined), (leading) =>
+    leading.close(),
+  )
   const counts = { accounts, mailAccounts, preludes, outgoing: outgoingAccounts, traffic, kernel }
   const about = { ...counts, spool, validation: dns.validation }
   const admin = await adminIfAsked(now, outside, about, closing)

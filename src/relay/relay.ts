@@ -53,13 +53,13 @@ export type Relay = {
    * `stateFree`, then of the boxes; what is under way may take `limits.hand-over-deadline`.
    */
   leave(stateFree: () => void): Promise<void>
+  /** The relay that was to follow did not get that far: takes back what it may have changed. */
+  stay(): Promise<void>
 }
 
 export type Legacy = {
   readonly descriptors: readonly number[]
   readonly boxes: readonly FriendName[]
-  /** Why another relay cannot follow this one while it runs. */
-  readonly hindered: string | undefined
 }
 
 /** Ours: whoever was accepted before the other relay served alone may still have to say where he wants to go. */
@@ -157,9 +157,11 @@ class RunningRelay implements Relay {
     const { listeners, admin, attached } = this.#parts
     const descriptors = [...listeners.descriptors, ...(admin?.descriptors ?? [])]
     const boxes = [...new Set(attached.list().map(({ friend }) => friend))]
-    // There is one table, and the old relay would remove it from under the new one.
-    const hindered = kernelRoutes(this.config).length > 0 ? "routes with engine: kernel need a restart" : undefined
-    return { descriptors, boxes, hindered }
+    return { descriptors, boxes }
+  }
+
+  stay(): Promise<void> {
+    return this.#parts.kernel.leadAgain()
   }
 
   stop(drainMs = this.config.limits.drainDeadlineMs): Promise<void> {
@@ -184,7 +186,8 @@ class RunningRelay implements Relay {
   }
 
   async #leave(cut: AbortSignal, stateFree: () => void): Promise<void> {
-    const { mail, web, delivery, listeners, state } = this.#parts
+    const { mail, web, delivery, listeners, state, kernel } = this.#parts
+    kernel.handOver()
     await listeners.change([])
     const stateClosed = Promise.all([mail.stop(cut), delivery.stop(cut)]).then(async () => {
       await state[Symbol.asyncDispose]()

@@ -185,6 +185,32 @@ friends:
     await relay.stop()
   }, 120_000)
 
+  test("a new process takes the table over, and a download goes on; one that does not start changes nothing", async () => {
+    await configure()
+    const relay = await started()
+    await writeFile(file, "relay: {}")
+    relay.child.kill("SIGUSR2")
+    await eventually("the new process has failed", () => relay.said().includes('"not replaced"'))
+    expect(visitor(`http://${OWN4}/name`)).toBe("8080\n")
+
+    const slow = home.internet.spawn("visitor", "curl", "-sS", "--limit-rate", "150k", `http://${OWN4}/page`)
+    let heard = 0
+    slow.stdout?.on("data", (piece: Buffer) => (heard += piece.length))
+    const gone = new Promise((resolve) => slow.once("close", resolve))
+    await eventually("the download has begun", () => heard > 0)
+    await configure(8081)
+    relay.child.kill("SIGUSR2")
+    const next = await eventually("another process has its place", () => successor(relay))
+    expect(visitor(`http://${OWN4}/name`)).toBe("8081\n")
+    await eventually("the old one has ended", () => ended(relay))
+    expect(await gone).toBe(0)
+    expect(heard).toBe(PAGE_BYTES)
+    expect(visitor(`http://${OWN4}/name`)).toBe("8081\n") // it left the table alone
+    expect(counters().get("route.alice.web.connections")?.packets).toBe(4) // they go on from where they were
+    process.kill(next, "SIGTERM")
+    await eventually("the table is gone with the new one", () => !tables().includes("waypost"))
+  }, 120_000)
+
   test("without CAP_NET_ADMIN, or where nothing is forwarded, the relay says so and carries itself", async () => {
     await configure()
     const bare = await started("setpriv", "--bounding-set=-net_admin")
@@ -201,6 +227,12 @@ friends:
     await unforwarded.stop()
   }, 120_000)
 })
+
+/** The process that has its place. */
+function successor(relay: Started): number | undefined {
+  const [, pid] = /"pid":(\d+),"msg":"replaced"/.exec(relay.said()) ?? []
+  return pid === undefined ? undefined : Number(pid)
+}
 
 function ended({ child }: Started): boolean {
   return child.exitCode !== null || child.signalCode !== null

@@ -48,7 +48,7 @@ export const relay = verb({
     const forget = followFile(file, () => reload(file, running, { log, manager }))
     if (inherited?.predecessor) sayListening()
     else void manager.ready(statusText(running)) // where there is one before us, it says that we are the service now
-    const successor = await Promise.race([fired(stop), successorAtSignal(() => running.legacy, log)])
+    const successor = await Promise.race([fired(stop), successorAtSignal(running, log)])
     forget()
     if (successor) void manager.replacedBy(successor.pid)
     else void manager.stopping()
