@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals"
 import { readFile, writeFile } from "node:fs/promises"
-import { connect } from "node:net"
 import { join } from "node:path"
 import { attachedBox } from "../../support/attached-box.ts"
 import { backend, echo } from "../../support/backend.ts"
@@ -10,9 +9,7 @@ import { at } from "../../support/loopback.ts"
 import { freePort, scratchFolder } from "../../support/program.ts"
 import { startRelayProgram, type RelayProgram } from "../../support/relay-program.ts"
 import { visitor } from "../../support/visitor.ts"
-
-/** Ours: how often somebody comes; a busy machine may do less. */
-const VISIT_EVERY_MS = 5
+import { Visits } from "../../support/visits.ts"
 
 const successors: number[] = []
 
@@ -100,41 +97,6 @@ async function takePlace(bob: RelayProgram): Promise<number> {
   const pid = Number((await bob.logged("replaced"))["pid"])
   successors.push(pid)
   return pid
-}
-
-/** People who come one after the other, say hello and want to hear it again. */
-class Visits {
-  served = 0
-  readonly turnedAway: string[] = []
-  #open = 0
-  readonly #timer: NodeJS.Timeout
-
-  constructor(port: number) {
-    this.#timer = setInterval(() => void this.#visit(port), VISIT_EVERY_MS)
-  }
-
-  /** Resolves when everybody who came was answered. */
-  async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await eventually("everybody has an answer", () => this.#open === 0)
-  }
-
-  async #visit(port: number): Promise<void> {
-    this.#open += 1
-    const socket = connect({ port, host: "127.0.0.1" })
-    let why = "no answer"
-    socket.on("error", (error: NodeJS.ErrnoException) => (why = error.code ?? error.message))
-    socket.once("data", () => {
-      why = ""
-      socket.end()
-    })
-    socket.write("hello")
-    socket.resume()
-    await new Promise((resolve) => socket.once("close", resolve))
-    this.#open -= 1
-    if (why === "") this.served += 1
-    else this.turnedAway.push(why)
-  }
 }
 
 function endProcess(pid: number): void {
