@@ -12,7 +12,7 @@ import { Visits } from "../support/visits.ts"
 import { chapter } from "./cast/chapter.ts"
 
 const { scene, answer } = chapter(
-  "21-an-upgrade",
+  "23-an-upgrade",
   "An upgrade while people visit",
   "Bob installs a new version of the program while people visit Alice. Is anybody turned away?",
 )
