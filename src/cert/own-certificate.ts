@@ -36,18 +36,23 @@ export async function ownCertificate(
   name: Hostname,
   clock: Clock = systemClock,
 ): Promise<OwnCertificate> {
-  const key = await keptKey(join(stateFolder, "own-key.pem"))
+  const key = await keptKey(keyFileIn(stateFolder))
   const file = join(stateFolder, "own-certificate.pem")
   const kept = await readIfThere(file)
   const cert = kept !== undefined && stillGood(kept, key, name, clock.now()) ? kept : await sign(key, name, clock.now())
   if (cert !== kept) await replaceDurably(file, cert, 0o644)
-  return {
-    key: pem(key),
-    cert,
-    spkiSha256: createHash("sha256")
-      .update(spkiOf(createPublicKey(key)))
-      .digest("hex"),
-  }
+  return { key: pem(key), cert, spkiSha256: spkiSha256(key) }
+}
+
+/** What TLSA 3 1 1 says of the key that is kept; `undefined` before the first start. Changes nothing; rejects as above. */
+export async function ownSpkiSha256(stateFolder: string): Promise<string | undefined> {
+  const file = keyFileIn(stateFolder)
+  const kept = await readIfThere(file)
+  return kept === undefined ? undefined : spkiSha256(readKey(kept, file))
+}
+
+function keyFileIn(stateFolder: string): string {
+  return join(stateFolder, "own-key.pem")
 }
 
 async function keptKey(file: string): Promise<KeyObject> {
@@ -104,8 +109,9 @@ async function sign(key: KeyObject, name: Hostname, now: Instant): Promise<strin
   return `${certificate.toString("pem")}\n`
 }
 
-function spkiOf(key: KeyObject): Buffer {
-  return key.export({ type: "spki", format: "der" })
+function spkiSha256(key: KeyObject): string {
+  const spki = createPublicKey(key).export({ type: "spki", format: "der" })
+  return createHash("sha256").update(spki).digest("hex")
 }
 
 function pem(key: KeyObject): string {

@@ -4,7 +4,7 @@ import type { Published, ZoneRecord } from "../relay/mail-records.ts"
 import { wrapped } from "./text-table.ts"
 
 export function recordsText(all: readonly Published[], widthChars: number): string {
-  if (all.length === 0) return "; No mail is carried to a friend's own server: there is nothing to publish."
+  if (all.length === 0) return "; No mail is carried: there is nothing to publish."
   return all.map((one) => oneText(one, widthChars)).join("\n\n")
 }
 
@@ -30,9 +30,7 @@ function oneText({ friend, domain, host, records, policy, notes, byHand }: Publi
     ...zoneLines(records),
     ...notes.flatMap((note) => comment(note, widthChars)),
     ...byHand.map((line) => `; ${line}`), // whole, because it is completed and pasted
-    "",
-    `# ${policy.url}`,
-    policy.text.trimEnd(),
+    ...(policy ? ["", `# ${policy.url}`, policy.text.trimEnd()] : []),
   ].join("\n")
 }
 

@@ -39,8 +39,8 @@ export type Published = {
   readonly domain: Hostname
   readonly host: Hostname
   readonly records: readonly ZoneRecord[]
-  /** The file that MTA-STS fetches (RFC 8461 §3.2), and from where. */
-  readonly policy: { readonly url: string; readonly text: string }
+  /** The file that MTA-STS fetches (RFC 8461 §3.2), and from where; where no certificate of ours would stand up to it, none. */
+  readonly policy: { readonly url: string; readonly text: string } | undefined
   /** What is still to be done by hand, and why. */
   readonly notes: readonly string[]
   /** Lines to complete: what stands in capitals only the friend knows. */
@@ -57,17 +57,16 @@ const POLICY_SECONDS = 604_800
 /** Every domain whose mail is carried to a friend's own server, from what the file says of names. */
 export function mailPlaces(config: Config): readonly MailPlace[] {
   return config.friends.flatMap((friend) => {
-    const route = friend.routes.find((each) => isMailExchange(each, config))
+    const route = friend.routes.find((each) => isMailExchange(each, "dedicated", config))
     const names = friend.domains.filter(({ wildcard }) => !wildcard).map(({ name }) => name)
     return route ? mailHosts(names).map(({ domain, host }) => ({ friend: friend.name, domain, host, route })) : []
   })
 }
 
-function isMailExchange(route: Route, { listeners }: Config): boolean {
+/** Whether a domain's MX record leads to this route. */
+export function isMailExchange(route: Route, mode: Route["carry"]["mode"], { listeners }: Config): boolean {
   const ports = listeners.find(({ name }) => name === route.listener)?.bind.map(({ port }) => port) ?? []
-  return (
-    route.protocol === "smtp" && route.carry.mode === "dedicated" && !ports.every((port) => port === SUBMISSION_PORT)
-  )
+  return route.protocol === "smtp" && route.carry.mode === mode && !ports.every((port) => port === SUBMISSION_PORT)
 }
 
 /** A listed name above another is the domain of that host; `mx.` alone stands for the domain above; all else is both. */
@@ -75,13 +74,16 @@ export function mailHosts(
   names: readonly Hostname[],
 ): readonly { readonly domain: Hostname; readonly host: Hostname }[] {
   const hostUnder = (domain: Hostname) => names.find((name) => parentOf(name) === domain)
-  return names
-    .filter((name) => !names.includes(parentOf(name) ?? name) || parentOf(name) === undefined)
-    .map((name) => {
-      const host = hostUnder(name) ?? name
-      const above = host === name && MAIL_LABEL.test(name) ? parentOf(name) : undefined
-      return { domain: above ?? name, host }
-    })
+  return topmost(names).map((name) => {
+    const host = hostUnder(name) ?? name
+    const above = host === name && MAIL_LABEL.test(name) ? parentOf(name) : undefined
+    return { domain: above ?? name, host }
+  })
+}
+
+/** Those that do not stand right below another one. */
+export function topmost(names: readonly Hostname[]): readonly Hostname[] {
+  return names.filter((name) => !names.includes(parentOf(name) ?? name) || parentOf(name) === undefined)
 }
 
 export function published({ friend, domain, host }: MailPlace, { addresses, shown }: Found): Published {
@@ -90,17 +92,29 @@ export function published({ friend, domain, host }: MailPlace, { addresses, show
   const id = createHash("sha256").update(text).digest("hex").slice(0, 20) // RFC 8461 §3.1: up to 32 letters and digits
   const records: ZoneRecord[] = [
     { name: domain, type: "MX", data: `10 ${host}.` },
-    ...addresses.map((address) => ({ name: host, type: isIpv6(address) ? "AAAA" : "A", data: address }) as const),
-    ...(shown.kind === "key"
-      ? [{ name: `_25._tcp.${host}`, type: "TLSA", data: `3 1 1 ${shown.digest}` } as const]
-      : []),
+    ...hostRecords(host, { addresses, shown }),
     { name: `_mta-sts.${domain}`, type: "TXT", data: `"v=STSv1; id=${id}"` },
-    { name: `_smtp._tls.${domain}`, type: "TXT", data: `"v=TLSRPTv1; rua=mailto:postmaster@${domain}"` },
+    reportsRecord(domain),
   ]
   const policy = { url: `https://mta-sts.${domain}/.well-known/mta-sts.txt`, text }
   const found = { addresses, shown }
   const place = { domain, host }
   return { friend, domain, host, records, policy, notes: notes(place, found), byHand: byHand(place, shown) }
+}
+
+/** Where the host is, and the key that it shows. */
+export function hostRecords(host: Hostname, { addresses, shown }: Found): readonly ZoneRecord[] {
+  const places = addresses.map(
+    (address) => ({ name: host, type: isIpv6(address) ? "AAAA" : "A", data: address }) as const,
+  )
+  const key =
+    shown.kind === "key" && ({ name: `_25._tcp.${host}`, type: "TLSA", data: `3 1 1 ${shown.digest}` } as const)
+  return key ? [...places, key] : places
+}
+
+/** RFC 8460 §3: who is told how senders fared. */
+export function reportsRecord(domain: Hostname): ZoneRecord {
+  return { name: `_smtp._tls.${domain}`, type: "TXT", data: `"v=TLSRPTv1; rua=mailto:postmaster@${domain}"` }
 }
 
 function policyText(host: Hostname, mode: "enforce" | "testing"): string {

@@ -3,7 +3,6 @@
  * validating resolver, Postfix with MTA-STS policies, Exim with DANE, OpenSMTPD, nodemailer, and Postfix that looks at nothing.
  * Every friend's log has the true sender, and the relay's recorder holds no byte of the mail, except where it is itself the end.
  */
-import type { ChildProcess } from "node:child_process"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals"
@@ -11,11 +10,18 @@ import { readRecording, recorderArguments, RECORDING_VARIABLE, streamsWith } fro
 import { eventually } from "../support/eventually.ts"
 import { eximSends } from "../support/exim.ts"
 import { withJudges } from "../support/judge.ts"
-import { AT, keyDigest, openMailInternet, type FriendsName, type MailInternet } from "../support/mail-internet.ts"
+import {
+  AT,
+  carolsPostfix,
+  keyDigest,
+  openMailInternet,
+  startRelayIn,
+  type FriendsName,
+  type MailInternet,
+} from "../support/mail-internet.ts"
 import { startOpenSmtpd } from "../support/opensmtpd.ts"
 import { startPostfix, type Postfix } from "../support/postfix.ts"
 import { whyNoNamespaces } from "../support/namespaces.ts"
-import { MAIN } from "../support/waypost.ts"
 
 const NEEDED = [
   "postfix",
@@ -185,22 +191,8 @@ withJudges(NEEDED, () => {
         }
       })
 
-      async function sender(more: readonly string[], via?: string): Promise<Postfix & AsyncDisposable> {
-        const postfix = await startPostfix({
-          within: net.within,
-          ...(via !== undefined && { transport: FRIENDS.map((name) => `${name}.example smtp:[${via}]:25`) }),
-          more: [
-            "myhostname = mail.carol.example",
-            `inet_interfaces = ${AT.carol}`,
-            `smtp_bind_address = ${AT.carol}`,
-            "disable_dns_lookups = no",
-            "smtp_host_lookup = dns",
-            "smtp_tls_loglevel = 1",
-            ...more,
-          ],
-        })
-        return { ...postfix, [Symbol.asyncDispose]: () => postfix.stop() }
-      }
+      const sender = (more: readonly string[], via?: string) =>
+        carolsPostfix(net, more, via === undefined ? [] : FRIENDS.map((name) => `${name}.example smtp:[${via}]:25`))
     },
   )
 })
@@ -231,28 +223,21 @@ async function friendsPostfix(net: MailInternet, name: FriendsName): Promise<Pos
 }
 
 /** Listens where names are demanded, and where the friends let the relay take what names nobody. */
-async function startRecordedRelay(net: MailInternet, recording: string): Promise<ChildProcess> {
+async function startRecordedRelay(net: MailInternet, recording: string): Promise<void> {
   const friend = (name: FriendsName, proxy: string) => `
   ${name}:
     domains: [mx.${name}.example, ${name}.example]
     routes:
       smtp: { mode: dedicated, to: "${AT[name]}:25", proxy: ${proxy} }
       open: { mode: dedicated, to: "${AT[name]}:25", proxy: ${proxy}, otherwise: peer, xclient: true }`
-  const file = join(net.folder, "relay.yaml")
-  await writeFile(
-    file,
+  await startRelayIn(
+    net,
     `relay: { name: relay.bob.example, state: ./state }
 listeners:
   smtp: { bind: "${AT.relay}:25", protocol: smtp }
   open: { bind: "${AT.open}:25", protocol: smtp }
 friends:${friend("alice", "v2")}${friend("dave", "xclient")}
 `,
+    { flags: recorderArguments(), env: { [RECORDING_VARIABLE]: recording, WAYPOST_ENGINE: "javascript" } },
   )
-  const program = [...recorderArguments(), MAIN, "relay", "-c", file]
-  const relay = await net.start("node", program, { [RECORDING_VARIABLE]: recording, WAYPOST_ENGINE: "javascript" })
-  await eventually("the relay has started", () => {
-    if (relay.child.exitCode !== null) throw new Error(`the relay ended:\n${relay.said()}`)
-    return relay.said().includes('"started"')
-  })
-  return relay.child
 }

@@ -11,7 +11,9 @@ import { join } from "node:path"
 import { eventually } from "./eventually.ts"
 import { judgePath, type Judge } from "./installed.ts"
 import { keyPair, type KeyPair } from "./key-pair.ts"
+import { startPostfix, type Postfix } from "./postfix.ts"
 import { scratchFolder } from "./program.ts"
+import { MAIN } from "./waypost.ts"
 
 /** Who lives where. `open`: a second address of the relay's. */
 export const AT = {
@@ -41,7 +43,8 @@ export type MailInternet = AsyncDisposable & {
 
 export type Running = { readonly child: ChildProcess; readonly said: () => string }
 
-export async function openMailInternet(): Promise<MailInternet> {
+/** `records`: further lines of the zone `example.`, as `erin MX 10 relay.bob`. */
+export async function openMailInternet(records: readonly string[] = []): Promise<MailInternet> {
   await using undo = new AsyncDisposableStack()
   const { path: folder } = undo.use(await scratchFolder())
   await chmod(folder, 0o755)
@@ -75,18 +78,56 @@ export async function openMailInternet(): Promise<MailInternet> {
   const web = await keyPair("mta-sts.alice.example", "mta-sts.dave.example")
   const trustFile = join(folder, "trust.pem")
   await writeFile(trustFile, [keys.alice, keys.dave, web].map(({ cert }) => `${cert.trim()}\n`).join(""))
-  await startZone(folder, keys, start)
+  await startZone(folder, zoneText(keys, records), start)
   await startResolver(folder, { start, run })
   await startPolicies(folder, web, start)
   const kept = undo.move()
   return { folder, within, keys, trustFile, start, run, [Symbol.asyncDispose]: () => kept.disposeAsync() }
 }
 
+/** A relay with this file, as its operator runs it; `flags` for Node. Rejects if it ends before it has started. */
+export async function startRelayIn(
+  net: MailInternet,
+  yaml: string,
+  { flags = [], env = {} }: { readonly flags?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<string> {
+  const file = join(net.folder, "relay.yaml")
+  await writeFile(file, yaml)
+  const relay = await net.start("node", [...flags, MAIN, "relay", "-c", file], env)
+  await eventually("the relay has started", () => {
+    if (relay.child.exitCode !== null) throw new Error(`the relay ended:\n${relay.said()}`)
+    return relay.said().includes('"started"')
+  })
+  return file
+}
+
+/** Carol's Postfix, which asks the resolver of this internet; `more` as in main.cf. */
+export async function carolsPostfix(
+  { within }: MailInternet,
+  more: readonly string[],
+  transport: readonly string[] = [],
+): Promise<Postfix & AsyncDisposable> {
+  const postfix = await startPostfix({
+    within,
+    transport,
+    more: [
+      "myhostname = mail.carol.example",
+      `inet_interfaces = ${AT.carol}`,
+      `smtp_bind_address = ${AT.carol}`,
+      "disable_dns_lookups = no",
+      "smtp_host_lookup = dns",
+      "smtp_tls_loglevel = 1",
+      ...more,
+    ],
+  })
+  return { ...postfix, [Symbol.asyncDispose]: () => postfix.stop() }
+}
+
 type Start = MailInternet["start"]
 type Programs = Pick<MailInternet, "start" | "run">
 
 /** RFC 7672: the MX and the TLSA record in a signed zone. RFC 8461: the policy's name and its id. */
-function zoneText(keys: Readonly<Record<FriendsName, KeyPair>>): string {
+function zoneText(keys: Readonly<Record<FriendsName, KeyPair>>, records: readonly string[]): string {
   const friends = Object.entries(keys).flatMap(([friend, { cert }]) => [
     `${friend} MX 10 mx.${friend}`,
     `mx.${friend} A ${AT.relay}`,
@@ -94,7 +135,8 @@ function zoneText(keys: Readonly<Record<FriendsName, KeyPair>>): string {
     `mta-sts.${friend} A ${AT.web}`,
     `_mta-sts.${friend} TXT "v=STSv1; id=1"`,
   ])
-  return [`@ 60 SOA ns hostmaster 1 3600 600 86400 60`, "@ NS ns", `ns A ${AT.zone}`, ...friends, ""].join("\n")
+  const start = ["@ 60 SOA ns hostmaster 1 3600 600 86400 60", "@ NS ns", `ns A ${AT.zone}`]
+  return [...start, ...friends, ...records, ""].join("\n")
 }
 
 /** What TLSA 3 1 1 holds: SHA-256 of the public key. */
@@ -103,10 +145,10 @@ export function keyDigest(cert: string): string {
   return createHash("sha256").update(spki).digest("hex")
 }
 
-async function startZone(folder: string, keys: Readonly<Record<FriendsName, KeyPair>>, start: Start): Promise<void> {
+async function startZone(folder: string, zone: string, start: Start): Promise<void> {
   const own = join(folder, "knot")
   await mkdir(own)
-  await writeFile(join(own, "example.zone"), `$ORIGIN example.\n$TTL 60\n${zoneText(keys)}`)
+  await writeFile(join(own, "example.zone"), `$ORIGIN example.\n$TTL 60\n${zone}`)
   await writeFile(
     join(own, "knot.conf"),
     `server:\n  rundir: ${own}\n  listen: ${AT.zone}@53\ndatabase:\n  storage: ${own}\n` +

@@ -26,7 +26,10 @@ export const check = verb({
   },
   examples: [
     ["waypost check -c relay.yaml", "exit code 1: a promise is broken; 78: the file has faults"],
-    ["waypost check --dns -c relay.yaml", "looks at each friend's mail server for its key (TLSA)"],
+    [
+      "waypost check --dns -c relay.yaml",
+      "looks at each friend's mail server, or the relay's own state, for the key (TLSA)",
+    ],
   ],
   run: async ({ config: file, json, why, dns }) => {
     const read = await readConfigFile(file)

@@ -1,12 +1,17 @@
 /** What friends publish: from the file, and from what their servers show. */
 import { describe, expect, test } from "@jest/globals"
 import { createHash, X509Certificate } from "node:crypto"
+import { mkdir, readdir, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { systemClock } from "../../../src/clock/clock.ts"
 import { hostname, type Hostname } from "../../../src/names/hostname.ts"
 import { publishedFor } from "../../../src/relay/look-at-home.ts"
 import { mailPlaces, published } from "../../../src/relay/mail-records.ts"
+import { ownCertificate } from "../../../src/cert/own-certificate.ts"
+import { peerPlaces } from "../../../src/relay/peer-mail-records.ts"
 import { keyPair } from "../../support/key-pair.ts"
 import { address } from "../../support/loopback.ts"
+import { scratchFolder } from "../../support/program.ts"
 import { testConfig } from "../../support/relay.ts"
 import { startMailHost } from "../../support/smtp-dialogue.ts"
 
@@ -15,8 +20,9 @@ const LISTENERS = `listeners:
   submission: { bind: "127.0.0.1:587", protocol: smtp }
 friends:
 `
-const friend = (domains: string, route = 'smtp: { mode: dedicated, to: "127.0.0.1:1" }') =>
-  testConfig(`${LISTENERS}  alice: { domains: [${domains}], routes: { ${route} } }`, "/nowhere")
+const PEER = 'smtp: { mode: peer, to: "127.0.0.1:1" }'
+const friend = (domains: string, route = 'smtp: { mode: dedicated, to: "127.0.0.1:1" }', state = "/nowhere") =>
+  testConfig(`${LISTENERS}  alice: { domains: [${domains}], routes: { ${route} } }`, state)
 
 describe("the domain whose mail comes, and the host that its MX names", () => {
   test.each([
@@ -31,7 +37,7 @@ describe("the domain whose mail comes, and the host that its MX names", () => {
   })
 
   test("nothing for mail that the relay takes itself, nor for programs that hand mail in", () => {
-    expect(mailPlaces(friend("mx.alice.example", 'smtp: { mode: peer, to: "127.0.0.1:1" }'))).toEqual([])
+    expect(mailPlaces(friend("mx.alice.example", PEER))).toEqual([])
     expect(mailPlaces(friend("mx.alice.example", 'submission: { mode: dedicated, to: "127.0.0.1:1" }'))).toEqual([])
   })
 })
@@ -64,7 +70,7 @@ describe("the records", () => {
 
   test("do not make senders refuse a certificate that nobody vouches for; the id changes with the policy", () => {
     const [strict, lenient] = [published(place, known(true)), published(place, known(false))]
-    expect(lenient.policy.text).toContain("mode: testing")
+    expect(lenient.policy?.text).toContain("mode: testing")
     expect(lines(strict.records).at(-2)).not.toBe(lines(lenient.records).at(-2))
     expect(lenient.notes.join(" ")).toContain("No authority vouches for what mx.alice.example shows")
   })
@@ -77,6 +83,46 @@ describe("the records", () => {
     expect(records.map(({ type }) => type)).toEqual(["MX", "TXT", "TXT"])
     expect(notes.join(" ")).toContain("could not be looked at (the server is behind a box's tunnel)")
     expect(byHand).toContain("_25._tcp.mx.alice.example. TLSA 3 1 1 DIGITS")
+  })
+})
+
+describe("where the relay is the host", () => {
+  test("each domain leads to it and insists on the relay's own key", async () => {
+    await using state = await scratchFolder()
+    const config = friend('alice.example, www.alice.example, "*.alice.example", alice.test', PEER, state.path)
+    const { spkiSha256 } = await ownCertificate(config.relay.state, config.relay.name)
+    const all = await publishedFor(config, systemClock)
+    expect(all.map(({ domain, host }) => `${domain} at ${host}`)).toEqual([
+      `alice.example at ${config.relay.name}`,
+      `alice.test at ${config.relay.name}`,
+    ])
+    expect(all[0]).toMatchObject({
+      records: [
+        { name: "alice.example", type: "MX", data: `10 ${config.relay.name}.` },
+        { name: config.relay.name, type: "A", data: "127.0.0.1" },
+        { name: `_25._tcp.${config.relay.name}`, type: "TLSA", data: `3 1 1 ${spkiSha256}` },
+        { name: "_smtp._tls.alice.example", type: "TXT", data: expect.stringContaining("v=TLSRPTv1;") },
+      ],
+    })
+    expect(all[0]?.policy).toBeUndefined()
+  })
+
+  test("looking makes no key, and says that there is none yet, or that it cannot be read", async () => {
+    await using state = await scratchFolder()
+    const config = friend("alice.example", PEER, state.path)
+    const [none] = await publishedFor(config, systemClock)
+    expect(await readdir(state.path)).toEqual([])
+    expect(none?.records.map(({ type }) => type)).toEqual(["MX", "A", "TXT"])
+    expect(none?.notes.join(" ")).toContain("made when the relay starts for the first time")
+    await mkdir(config.relay.state)
+    await writeFile(join(config.relay.state, "own-key.pem"), "no key")
+    const [damaged] = await publishedFor(config, systemClock)
+    expect(damaged?.notes.join(" ")).toContain("STATE_DAMAGED")
+  })
+
+  test("nothing for dedicated mail, nor for programs that hand mail in", () => {
+    expect(peerPlaces(friend("alice.example"))).toEqual([])
+    expect(peerPlaces(friend("alice.example", 'submission: { mode: peer, to: "127.0.0.1:1" }'))).toEqual([])
   })
 })
 
@@ -94,7 +140,7 @@ describe("looking", () => {
       data: `3 1 1 ${digest}`,
     })
     expect(found?.records).toContainEqual({ name: "mx.alice.example", type: "A", data: "127.0.0.1" })
-    expect(found?.policy.text).toContain("mode: testing")
+    expect(found?.policy?.text).toContain("mode: testing")
   })
 
   test("says why it saw none", async () => {
