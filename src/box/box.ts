@@ -8,6 +8,8 @@ import { hostname } from "../names/hostname.ts"
 import { chooseEngine } from "../net/choose-engine.ts"
 import type { Engine } from "../net/engine.ts"
 import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
+import type { AgeRecipient } from "../names/age-recipient.ts"
+import { sealIdentity } from "../seal/identity.ts"
 import { pin } from "../tunnel/pin.ts"
 import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
 import type { Asker, DirectStatus } from "./direct.ts"
@@ -43,6 +45,8 @@ export type RelayStatus = {
 export type Box = {
   /** Where programs ask for connections to the outside, with the real port where 0 was asked for. */
   readonly outgoing: SocketAddress | undefined
+  /** Whom relays are to seal kept mail to. */
+  readonly sealTo: AgeRecipient
   status(): readonly RelayStatus[]
   /** The services that may be reached without a relay, and whether they can be. */
   direct(): readonly DirectStatus[]
@@ -60,7 +64,8 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const serve = servicesOf(config.services, engine, options.log)
   const { services } = config
   const journal = await openMailJournal(config.state, options.clock, options.log)
-  const mail = new MailHome({ ...options, services, journal })
+  const { keys, recipient } = await sealIdentity(config.state)
+  const mail = new MailHome({ ...options, services, journal, keys })
   let linked: readonly Linked[] = []
   const outgoing = config.outgoing && (await openOutgoing(config.outgoing, () => linked, engine, options))
   const cameUp = () => direct.look()
@@ -69,6 +74,7 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const direct = directServices(config.services, { ...options, engine, askers })
   return {
     outgoing,
+    sealTo: recipient,
     status: () => linked.map(({ status }) => status()),
     direct: () => direct.status(),
     stop: async () => {
@@ -88,6 +94,11 @@ export async function boxIdentity(
   const name = hostname("box")
   if (!name) throw new Error("box is a host name")
   return ownCertificate(state, name, clock)
+}
+
+/** Whom relays are to seal mail to that they keep for this box; its key is made on the first start. */
+export async function boxRecipient(state: string): Promise<AgeRecipient> {
+  return (await sealIdentity(state)).recipient
 }
 
 type LinkParts = BoxOptions & {

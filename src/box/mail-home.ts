@@ -10,6 +10,7 @@ import { openTo, type Way } from "../smtp/delivery/open.ts"
 import { printable, replyText } from "../smtp/delivery/reply.ts"
 import { Session, type Transaction } from "../smtp/delivery/session.ts"
 import type { Target } from "../smtp/delivery/target.ts"
+import { unsealed } from "../seal/seal.ts"
 import { visitorKey, type Visitor } from "../smtp/delivery/xclient.ts"
 import { readLetter, type Letter } from "../smtp/transfer/letter.ts"
 import { outcomeText, type Outcome } from "../smtp/transfer/outcome.ts"
@@ -30,6 +31,8 @@ const CALLER = { ...FROM_THE_BOX, serverName: undefined, alpn: [] }
 export type MailHomeOptions = {
   readonly services: ReadonlyMap<string, BoxService>
   readonly journal: MailJournal
+  /** Private age keys that sealed mail is opened with. */
+  readonly keys: readonly string[]
   readonly clock: Clock
   readonly log: Log
 }
@@ -92,10 +95,7 @@ export class MailHome {
     const had = new Map(journal.taken(mail).map((taken) => [taken.recipient, answerFrom(taken)]))
     const recipients = given.letter.message.recipients.filter(({ address }) => !had.has(address))
     if (recipients.length === 0) return had
-    const answers = await this.#pass({
-      ...given,
-      letter: { ...given.letter, message: { ...given.letter.message, recipients } },
-    })
+    const answers = await this.#pass({ ...given, letter: about(given.letter, { recipients }) })
     const taken = [...answers].flatMap(([recipient, answer]) => takenIn(recipient, answer))
     const noted = taken.length > 0 ? journal.note(mail, taken) : Promise.resolve() // nothing may come in between
     this.#tell(given, answers)
@@ -104,11 +104,19 @@ export class MailHome {
   }
 
   async #pass(given: Given): Promise<Outcome> {
-    const { recipients } = given.letter.message
-    const all = (answer: Answer): Outcome => new Map(recipients.map(({ address }) => [address, answer]))
+    const all = (answer: Answer): Outcome => forAll(given, answer)
     if (this.#underWay.size > MAILS_AT_ONCE_MAX) return all(failed("later", "HOME_BUSY", "the box has its hands full"))
     if (!this.#options.journal.isSound())
       return all(failed("later", "SPOOL_FAILED", "the box cannot write its journal"))
+    if (!given.letter.message.sealed) return this.#speak(given)
+    let broken: Error | undefined
+    const content = unsealed(given.content, this.#options.keys, (why) => (broken = why))
+    const answers = await this.#speak({ ...given, content, letter: about(given.letter, { sealed: false }) })
+    return broken === undefined ? answers : all(failed("later", "HOME_CANNOT_OPEN", printable(String(broken))))
+  }
+
+  /** Content that breaks is not ended, so that the server does not take it. */
+  async #speak(given: Given): Promise<Outcome> {
     const visitor = visitorOf(given.letter)
     const key = sessionKey(given, visitor)
     const content = new ArrivingContent(given.content)
@@ -116,7 +124,7 @@ export class MailHome {
     const first = waiting && (await deliver(waiting, given.letter, { visitor, content }))
     if (waiting && first && (waiting.usable || first.spoke)) return this.#left(key, waiting, first)
     const opened = await openTo(targetOf(given), this.#way(given), new AbortController().signal)
-    if (!(opened instanceof Session)) return all(opened)
+    if (!(opened instanceof Session)) return forAll(given, opened)
     return this.#left(key, opened, await deliver(opened, given.letter, { visitor, content }))
   }
 
@@ -158,6 +166,15 @@ type Given = {
   readonly service: string
   readonly place: BoxService
   readonly content: AsyncIterable<Uint8Array>
+}
+
+/** The same letter, with something else said of it. */
+function about(letter: Letter, different: Partial<Letter["message"]>): Letter {
+  return { ...letter, message: { ...letter.message, ...different } }
+}
+
+function forAll({ letter }: Given, answer: Answer): Outcome {
+  return new Map(letter.message.recipients.map(({ address }) => [address, answer]))
 }
 
 /** Never rejects: what breaks is a reason to try again. */

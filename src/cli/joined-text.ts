@@ -1,10 +1,17 @@
 /** What `waypost join` tells the owner: what is served, what to publish in DNS, and who will be able to read what. */
 import type { RelayShows } from "../box/accept-verdicts.ts"
+import type { AgeRecipient } from "../names/age-recipient.ts"
 import { hostname } from "../names/hostname.ts"
 import { mailHosts } from "../relay/mail-records.ts"
 import { coloured, type Mood } from "./terminal.ts"
 
-export type Joined = { readonly file: string; readonly shows: RelayShows; readonly services: readonly string[] }
+export type Joined = {
+  readonly file: string
+  readonly shows: RelayShows
+  readonly services: readonly string[]
+  /** Whom kept mail can be sealed to. */
+  readonly sealTo: AgeRecipient
+}
 
 const LEVELS = {
   no: { mood: "good", words: "cannot read it" },
@@ -12,7 +19,7 @@ const LEVELS = {
   yes: { mood: "bad", words: "can read it" },
 } as const satisfies Record<string, { mood: Mood; words: string }>
 
-export function joinedText({ file, shows, services }: Joined): string {
+export function joinedText({ file, shows, services, sealTo }: Joined): string {
   return [
     `${coloured("title", `Joined ${shows.relay}.`)} Written to ${file}.`,
     "",
@@ -23,6 +30,7 @@ export function joinedText({ file, shows, services }: Joined): string {
     "Publish these, then visitors come through the relay:",
     ...dnsRecords(shows).map((record) => `  ${record}`),
     "",
+    ...(shows.verdicts.some(({ mode }) => mode === "peer mail") ? [...sealing(sealTo), ""] : []),
     `Who will be able to read what passes through ${shows.relay}:`,
     ...shows.verdicts.map(({ listener, mode, findings: { read } }) => {
       const { mood, words } = LEVELS[read.level]
@@ -30,6 +38,13 @@ export function joinedText({ file, shows, services }: Joined): string {
     }),
     '"waypost explain WP101" and its neighbours say more.',
   ].join("\n")
+}
+
+function sealing(sealTo: AgeRecipient): readonly string[] {
+  return [
+    "Mail that the relay keeps can be encrypted to this box: ask its operator to add to your mail route",
+    `  seal: ${sealTo}`,
+  ]
 }
 
 /** One for the web and one for mail, for each domain that the relay carries. */

@@ -6,6 +6,7 @@ import { systemClock } from "../clock/clock.ts"
 import { fired } from "../clock/grace.ts"
 import type { DirectStatus } from "../box/direct.ts"
 import type { BoxConfig } from "../config/box-config.ts"
+import type { AgeRecipient } from "../names/age-recipient.ts"
 import type { Log } from "../log/log.ts"
 
 /** Ours: how old a status may be before it is taken for that of a box that no longer runs. */
@@ -16,12 +17,16 @@ export type SavedStatus = {
   readonly at: number
   readonly relays: readonly RelayStatus[]
   readonly direct: readonly DirectStatus[]
+  /** Whom relays are to seal kept mail to; `undefined` while the box starts. */
+  readonly sealTo: AgeRecipient | undefined
 }
+
+type Running = Pick<Box, "status" | "direct"> & { readonly sealTo: AgeRecipient | undefined }
 
 export async function runBox(config: BoxConfig, log: Log, stop: AbortSignal): Promise<void> {
   await mkdir(config.state, { recursive: true, mode: 0o700 })
   let saved = Promise.resolve()
-  let running: Pick<Box, "status" | "direct"> = { status: () => [], direct: () => [] }
+  let running: Running = { status: () => [], direct: () => [], sealTo: undefined }
   const saveAgain = () => {
     saved = saved.then(() => save(config, running, log)) // in turn: what is written last is the newest
   }
@@ -43,8 +48,8 @@ export async function savedStatus(config: BoxConfig): Promise<SavedStatus | unde
   }
 }
 
-async function save(config: BoxConfig, box: Pick<Box, "status" | "direct">, log: Log): Promise<void> {
-  const status: SavedStatus = { at: systemClock.now(), relays: box.status(), direct: box.direct() }
+async function save(config: BoxConfig, box: Running, log: Log): Promise<void> {
+  const status: SavedStatus = { at: systemClock.now(), relays: box.status(), direct: box.direct(), sealTo: box.sealTo }
   try {
     const draft = `${statusFile(config)}.new`
     await writeFile(draft, JSON.stringify(status), { mode: 0o600 })

@@ -106,6 +106,7 @@ function builtCarry(listener: FileListener, route: Placed): Carry {
     cutThrough: route["cut-through"] ?? true,
     ...(route.xclient && { xclient: true }),
     ...(route.authenticate && { authenticate: true }),
+    ...(route.seal && { seal: route.seal }),
     greylist: route.greylist ?? false,
     blockLists: route["block-lists"] ?? [],
   }

@@ -40,6 +40,8 @@ function checkRoute(subject: Subject, draft: Draft, source: Source): void {
   checkBuilt(subject, source)
   checkKeys(subject, source)
   checkRecipients(subject, source)
+  checkSeal(subject, source)
+  checkSealedResults(subject, source)
   checkFound(subject, source)
   checkXclient(subject, source)
   checkOwner(subject, source)
@@ -87,7 +89,15 @@ function checkBuilt({ listener, route, path }: Subject, source: Source): void {
 
 /** Where each optional key means something. */
 type MailKey =
-  "recipients" | "recipients-file" | "tls" | "cut-through" | "xclient" | "authenticate" | "greylist" | "block-lists"
+  | "recipients"
+  | "recipients-file"
+  | "tls"
+  | "cut-through"
+  | "xclient"
+  | "authenticate"
+  | "seal"
+  | "greylist"
+  | "block-lists"
 const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" | "cache"]: string } = {
   engine: "dedicated",
   proxy: "dedicated",
@@ -98,6 +108,7 @@ const MEANT_FOR: { readonly [Key in MailKey | "engine" | "proxy" | "otherwise" |
   "cut-through": "peer smtp",
   xclient: "smtp",
   authenticate: "peer smtp",
+  seal: "peer smtp",
   greylist: "peer smtp",
   "block-lists": "peer smtp",
   cache: "peer http",
@@ -117,6 +128,18 @@ function checkKeys({ listener, route, path }: Subject, source: Source): void {
 function checkRecipients({ route, path }: Subject, source: Source): void {
   if (route.recipients === undefined || route["recipients-file"] === undefined) return
   source.faultAtKey([...path, "recipients-file"], "recipients are given twice", "recipients or recipients-file")
+}
+
+/** Nobody but the box has the key, and it opens only what it is handed as a whole. */
+function checkSeal({ route, path }: Subject, source: Source): void {
+  if (route.mode !== "peer" || route.seal === undefined || !route.to || route.to.includes("box")) return
+  source.faultAtKey([...path, "seal"], "sealed mail can only go to the friend's box, which opens it", "to: box")
+}
+
+/** What was found out stands above the content, and is known only when that is sealed already. */
+function checkSealedResults({ route, path }: Subject, source: Source): void {
+  if (route.seal === undefined || !route.authenticate) return
+  source.faultAtKey([...path, "authenticate"], "results cannot be put above sealed mail", "seal or authenticate")
 }
 
 /** A route that nothing leads to is a mistake: an address, a port or a name has to tell this friend from the others. */

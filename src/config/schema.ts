@@ -7,6 +7,7 @@ import * as z from "zod"
 import { endpoint, socketAddress } from "../names/endpoint.ts"
 import { hostname, hostPattern } from "../names/hostname.ts"
 import { cidr, ipAddress } from "../names/ip-address.ts"
+import { ageRecipient } from "../names/age-recipient.ts"
 import type { PinnedKeys } from "../route/route.ts"
 import { bytesPerSecond, durationMs, sizeBytes } from "./units.ts"
 
@@ -27,6 +28,7 @@ const RATE_BYTES_PER_SECOND_MAX = 1_000_000_000_000
 /** Ours: the times of so many are remembered. */
 const OUTGOING_PER_HOUR_MAX = 100_000
 
+const SEAL_RIGHT = "whom kept mail is encrypted to: age1 and 58 more characters, as waypost join prints them"
 const PIN_RIGHT = "pin:sha256: and the 64 hexadecimal digits of the key's digest, as in its TLSA record 3 1 1"
 const TLS_RIGHT = `peer on smtp: TLS to the friend's server: opportunistic, encrypt, verify, published, dane-only, or ${PIN_RIGHT}`
 
@@ -173,6 +175,9 @@ export const routeSchema = z
       .meta({
         description: "peer on smtp: true checks SPF, DKIM and DMARC and says in the header what came of it (RFC 8601)",
       })
+      .optional(),
+    seal: leaf(ageRecipient, "an age recipient", SEAL_RIGHT)
+      .meta({ description: `peer on smtp, to: box: ${SEAL_RIGHT}` })
       .optional(),
     greylist: z
       .boolean()

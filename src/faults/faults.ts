@@ -217,6 +217,7 @@ export const faults = {
   HOME_WITHOUT_DANE: { blame: "friend", smtp: "451 4.7.5", tell: "The next host cannot be proved by DANE" },
   HOME_LACKS_SMTPUTF8: { blame: "friend", smtp: "554 5.6.7", tell: "The next host does not take UTF-8 addresses" },
   HOME_LACKS_REQUIRETLS: { blame: "friend", smtp: "554 5.7.30", tell: "The next host does not support REQUIRETLS" },
+  HOME_CANNOT_OPEN: { blame: "friend", smtp: "451 4.7.5", tell: "The next host cannot open what was sealed for it" },
   HOME_TAKES_LESS: { blame: "friend", smtp: "552 5.3.4", tell: "The message is larger than the next host takes" },
   DOMAIN_UNKNOWN: { blame: "peer", smtp: "554 5.1.2", tell: "The sender's domain does not exist" },
   DOMAIN_WITHOUT_MAIL: { blame: "peer", smtp: "556 5.1.10", tell: "The domain says that it takes no mail" },

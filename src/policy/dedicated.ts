@@ -81,7 +81,7 @@ export function dedicatedMail(facts: Facts, arrival: MailArrival): Findings {
     read,
     change: read,
     impersonate: someEndHere && !attacked ? UNNAMED_END_HERE : posed,
-    keep: someEndHere ? spooled(facts, true) : keptOnlyIfRead(read),
+    keep: someEndHere ? spooled({ sealed: false, cutThrough: true }) : keptOnlyIfRead(read),
     metadata: SEES_METADATA,
     "cut-off": CAN_CUT_OFF,
   })
@@ -96,9 +96,10 @@ const UNNAMED_END_HERE: Ground = ground("yes", "unnamed-senders-end-at-the-relay
  * What a spool keeps of the mail in it. Sealing protects from a later thief of the disk, not from who sealed. Cut-through
  * changes the extent alone: how much is kept depends on how often the friend's server is away.
  */
-export function spooled({ sealedSpool }: Facts, cutThrough: boolean): Ground {
+export function spooled(how: { readonly sealed: boolean; readonly cutThrough: boolean }): Ground {
+  const { sealed, cutThrough } = how
   const more = { against: ["end-to-end-content"], extent: cutThrough ? "some" : "all" } as const
-  if (sealedSpool) return ground("by-attack", "spooled-sealed", [], more)
+  if (sealed) return ground("by-attack", "spooled-sealed", [], more)
   return ground("yes", cutThrough ? "spooled-while-away" : "spooled-in-clear", ["RFC 5321 §4.5.4.1"], more)
 }
 

@@ -26,8 +26,6 @@ export type Facts = {
   readonly dane: boolean
   /** ECH with its key at the box: the relay sees the outer name alone (RFC 9849). */
   readonly echKeyAtBox: boolean
-  /** Mail in the spool is encrypted to the box's key as it arrives. */
-  readonly sealedSpool: boolean
 }
 
 export const NOTHING_CHECKED: Facts = {
@@ -37,7 +35,6 @@ export const NOTHING_CHECKED: Facts = {
   mtaStsEnforce: false,
   dane: false,
   echKeyAtBox: false,
-  sealedSpool: false,
 }
 
 /** The operator decides what the friend's name means: no promise made under that name binds him. */

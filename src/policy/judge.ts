@@ -45,7 +45,10 @@ function modeOf({ carry }: Route): Mode {
 
 function findingsFor(route: Route, facts: Facts): Findings {
   const { carry } = route
-  if (carry.mode === "peer") return carry.as === "mail" ? peerMail(facts, carry.cutThrough) : peerWeb(carry.cache)
+  if (carry.mode === "peer")
+    return carry.as === "mail"
+      ? peerMail({ sealed: carry.seal !== undefined, cutThrough: carry.cutThrough })
+      : peerWeb(carry.cache)
   switch (route.protocol) {
     case "smtp":
       return dedicatedMail(facts, mailArrival(route))

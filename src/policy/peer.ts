@@ -1,15 +1,14 @@
 /** Peer routes: the relay itself is an end, and has in the clear what ends there. */
 import { spooled } from "./dedicated.ts"
-import type { Facts } from "./facts.ts"
 import { CAN_CUT_OFF, findings, ground, keptOnlyIfRead, SEES_METADATA, type Ground } from "./findings.ts"
 import type { Findings } from "./verdict.ts"
 
 /** A backup MX. RFC 5321 §7.1: "Real mail security lies only in end-to-end methods involving the message bodies". */
-export function peerMail(facts: Facts, cutThrough: boolean): Findings {
+export function peerMail(how: { readonly sealed: boolean; readonly cutThrough: boolean }): Findings {
   const ends = ground("yes", "relay-is-an-end", ["RFC 5321 §7.1"], {
     against: ["dedicated-route", "end-to-end-content"],
   })
-  return findings({ ...anEnd(ends), keep: spooled(facts, cutThrough) })
+  return findings({ ...anEnd(ends), keep: spooled(how) })
 }
 
 /** A reverse proxy, on plain HTTP or with the relay's own certificate. */

@@ -89,6 +89,7 @@ async function keep(note: WaitingNote, to: string, { spool, name, clock }: Notes
       body: "7bit",
       smtputf8: false,
       requireTls: false,
+      sealed: false,
       ret: undefined,
       envid: undefined,
       client: { address: LOOPBACK, helo: name, tls: undefined },

@@ -66,7 +66,8 @@ function tlsText(tls: NextHopTls): string {
 }
 
 function carryText(carry: Carry): string {
-  if (carry.mode === "peer" && carry.as === "mail") return tlsText(carry.tls) + (carry.xclient ? " with XCLIENT" : "")
+  if (carry.mode === "peer" && carry.as === "mail")
+    return tlsText(carry.tls) + (carry.xclient ? " with XCLIENT" : "") + (carry.seal ? " with a sealed spool" : "")
   if (carry.mode === "peer") return carry.cache ? " with a shared cache" : ""
   if (carry.engine === "kernel") return " by the kernel"
   if (carry.proxy === "xclient") return " with XCLIENT"

@@ -4,6 +4,7 @@
  */
 import type { Endpoint } from "../names/endpoint.ts"
 import type { Hostname, HostPattern } from "../names/hostname.ts"
+import type { AgeRecipient } from "../names/age-recipient.ts"
 import type { Cidr, IpAddress } from "../names/ip-address.ts"
 
 /** A friend's name in the configuration: also what limits, quotas and logs are kept by. */
@@ -58,6 +59,8 @@ export type Carry =
       readonly xclient?: boolean
       /** Who a message is from is found out when it comes, and told to the friend's server in its header (RFC 8601). */
       readonly authenticate?: boolean
+      /** What is kept is encrypted to this age recipient, whose key is at the friend's box. */
+      readonly seal?: AgeRecipient
       /** Mail that is to be kept is taken from strangers at their second try. */
       readonly greylist: boolean
       /** DNS block lists whose addresses are refused. */
@@ -102,6 +105,11 @@ export function isHeldToTls({ carry, to }: Route): boolean {
   if (typeof carry.tls !== "string") return true
   // Behind a box's tunnel names are not asked for: what runs there may be plain.
   return to.kind === "tcp" && (carry.tls === "verify" || carry.tls === "dane-only")
+}
+
+/** Whom what is kept of its mail is sealed to. */
+export function sealedTo({ carry }: Pick<Route, "carry">): AgeRecipient | undefined {
+  return carry.mode === "peer" && carry.as === "mail" ? carry.seal : undefined
 }
 
 /** As it stands in the configuration. */

@@ -84,7 +84,7 @@ function prepare(database: DatabaseSync) {
     setContent: sql("UPDATE content SET bytes = ? WHERE chunk = ?"),
     content: sql("SELECT bytes FROM content WHERE chunk = ?"),
     removeContent: sql("DELETE FROM content WHERE chunk >= ? AND chunk < ?"),
-    addMessage: sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    addMessage: sql("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
     lastNumber: sql("SELECT max(number) AS number FROM message"),
     numberOf: sql("SELECT number FROM message WHERE id = ?"),
     messageById: sql("SELECT * FROM message WHERE id = ?"),

@@ -91,7 +91,12 @@ export class SpoolDatabase {
     if (content.top && content.chunks > 0) this.#putAbove(number, content.top)
     if (rest.length > 0) statements.addContent.run(number * CHUNKS_MAX + content.chunks, rest)
     const chunks = content.chunks + (rest.length > 0 ? 1 : 0)
-    statements.addMessage.run(...messageValues(number, id, envelope), content.sizeBytes, chunks)
+    statements.addMessage.run(
+      ...messageValues(number, id, envelope),
+      content.sizeBytes,
+      chunks,
+      envelope.sealed ? 1 : 0,
+    )
     this.#addRecipients(number, envelope)
     statements.addUsage.run(envelope.friend, content.sizeBytes)
   }

@@ -19,6 +19,7 @@ export type MessageRow = {
   readonly client_tls: string | null
   readonly size_bytes: number
   readonly chunks: number
+  readonly sealed: number
 }
 
 export type RecipientRow = AttemptColumns & {
@@ -52,6 +53,7 @@ export function keptMessage(row: MessageRow, recipients: readonly RecipientRow[]
     envid: row.envid ?? undefined,
     client: { address: row.client_address, helo: row.client_helo, tls: row.client_tls ?? undefined },
     sizeBytes: row.size_bytes,
+    sealed: row.sealed === 1,
   }
 }
 

@@ -61,6 +61,8 @@ const STEPS: readonly string[] = [
   -- Messages whose content is streaming in. A row here at start is what a crash left behind.
   CREATE TABLE draft (number INTEGER PRIMARY KEY) STRICT;
   `,
+  // Content that is encrypted to the friend's box.
+  "ALTER TABLE message ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0",
 ]
 
 /** Ours: chunks that one message can have; with 64 kB each, 4 GB. */

@@ -70,6 +70,8 @@ export type Envelope = {
   readonly ret: "FULL" | "HDRS" | undefined
   readonly envid: string | undefined
   readonly client: Client
+  /** The content is encrypted to the friend's box: nothing here can read it. */
+  readonly sealed: boolean
 }
 
 /** Who handed the message in: for Received, XCLIENT and the friend's own filter. */

@@ -42,6 +42,7 @@ export function envelope(different: Partial<Envelope> = {}): Envelope {
     requireTls: false,
     ret: undefined,
     envid: undefined,
+    sealed: false,
     client: { address: CLIENT_ADDRESS, helo: "mx.sender.example", tls: undefined },
     ...different,
   }

@@ -1,4 +1,5 @@
 /** The rows of the truth table in docs/threat-model.md: for each mode the route and the facts it is judged by, and the chapter that proves it. */
+import { ageRecipient } from "../../src/names/age-recipient.ts"
 import { hostPattern } from "../../src/names/hostname.ts"
 import { ipAddress } from "../../src/names/ip-address.ts"
 import { NOTHING_CHECKED, type Facts } from "../../src/policy/facts.ts"
@@ -20,6 +21,10 @@ export const HOST: Match = { by: "host", names }
 export const RECIPIENT: Match = { by: "recipient", domains: names }
 
 export const PEER_MAIL = peerMail(true)
+
+/** Somebody's recipient: whose key it is, no verdict asks. */
+const SEAL = ageRecipient("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p")
+export const SEALED_MAIL: Carry = { ...peerMail(true), ...(SEAL && { seal: SEAL }) }
 
 export function peerMail(cutThrough: boolean): Carry {
   const strangers = { greylist: false, blockLists: [] }
@@ -117,7 +122,7 @@ export const TRUTH_ROWS: readonly TruthRow[] = [
   },
   row("peer mail", "13-cut-through", route("smtp", RECIPIENT, PEER_MAIL)),
   row("peer mail, cut-through: false", "05-peer-mail", route("smtp", RECIPIENT, peerMail(false))),
-  row("peer mail, sealed spool", NOT_YET, route("smtp", RECIPIENT, PEER_MAIL), { sealedSpool: true }),
+  row("peer mail, sealed spool", "24-sealed-spool", route("smtp", RECIPIENT, SEALED_MAIL)),
   row("peer web", "06-peer-web", route("http", HOST, peerWeb(false))),
   row("peer web with a shared cache", NOT_YET, route("http", HOST, peerWeb(true))),
 ]

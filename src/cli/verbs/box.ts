@@ -29,7 +29,7 @@ export const box = verb({
     }
     const status = await savedStatus(config)
     const running = status !== undefined && systemClock.now() - status.at < STATUS_FRESH_MS
-    if (json) sayJson({ running, relays: status?.relays ?? [], direct: status?.direct ?? [] })
+    if (json) sayJson({ running, relays: status?.relays ?? [], direct: status?.direct ?? [], sealTo: status?.sealTo })
     else say(running ? statusText(status) : "No box runs with this file.")
     return running && isWell(status) ? EXIT.fine : EXIT.failed
   },
@@ -45,5 +45,7 @@ function statusText(status: SavedStatus): string {
     [relay, describeLink(link, now)],
     ["", describeProbe(probe)],
   ])
-  return [textTable(tunnels, columns()), ...directLines(status)].join("\n")
+  const { sealTo } = status
+  const seal = sealTo ? [["seal", sealTo]] : []
+  return [textTable([...tunnels, ...seal], columns()), ...directLines(status)].join("\n")
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises"
 import { dirname, resolve } from "node:path"
 import { createInterface } from "node:readline/promises"
 import type { RelayShows } from "../../box/accept-verdicts.ts"
-import { boxIdentity } from "../../box/box.ts"
+import { boxIdentity, boxRecipient } from "../../box/box.ts"
 import { findServices, readServices } from "../../box/find-services.ts"
 import { joinRelay, readInvitation, relayOf, withRelay } from "../../box/join.ts"
 import { systemClock } from "../../clock/clock.ts"
@@ -53,7 +53,8 @@ export const join = verb({
     const services = serve ? given.services : await findServices(listenersIn(shows))
     const written = withRelay(existing, relayOf(invitation, shows), { promise, services })
     await writeFile(file, written)
-    say(joinedText({ file, shows, services: [...services].map(([name, { to }]) => `${name} at ${endpointText(to)}`) }))
+    const served = [...services].map(([name, { to }]) => `${name} at ${endpointText(to)}`)
+    say(joinedText({ file, shows, services: served, sealTo: await boxRecipient(state) }))
     if (run) await runBox(await loadBoxFile(file), programLog(), stopSignal())
     return EXIT.fine
   },

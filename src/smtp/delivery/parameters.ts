@@ -41,6 +41,7 @@ type Asked = {
  */
 export async function obstacle(asked: Asked, features: Features, from: HopFacts): Promise<Answer | undefined> {
   const { message, recipients } = asked
+  if (message.sealed) return failed("later", "HOME_CANNOT_OPEN", `${from.host} is spoken to in SMTP`, from)
   const addresses = [message.from, ...recipients.map(({ address }) => address)]
   const odd = addresses.find((address) => !isSendable(address))
   if (odd !== undefined) return failed("refused", "ADDRESS_MALFORMED", "an address cannot be written in SMTP", from)

@@ -60,6 +60,7 @@ export async function tellSender(message: KeptMessage, notices: readonly Notice[
       body: notification.smtputf8 ? "8bitmime" : "7bit",
       smtputf8: notification.smtputf8,
       requireTls: false,
+      sealed: false,
       ret: undefined,
       envid: undefined,
       client: { address: LOOPBACK, helo: name, tls: undefined },
@@ -83,12 +84,14 @@ function untold({ id, from }: KeptMessage, { what, recipient, answer }: Notice, 
 
 async function originalOf(message: KeptMessage, spool: Spool): Promise<Original> {
   // RFC 8689 §5: of a message with REQUIRETLS the content is never returned, whatever RET says.
+  const { from, envid, receivedAt, client, smtputf8 } = message
+  const about = { from, envid, arrivedAt: receivedAt, receivedFrom: client.helo, smtputf8 }
+  if (message.sealed) return { ...about, returned: undefined }
   const whole = message.ret === "FULL" && !message.requireTls && message.sizeBytes <= RETURNED_BYTES_MAX
   const returned = whole
     ? ({ kind: "message", bytes: await collect(spool.content(message.id)) } as const)
     : ({ kind: "headers", bytes: await spool.header(message.id, RETURNED_BYTES_MAX) } as const)
-  const { from, envid, receivedAt, client, smtputf8 } = message
-  return { from, envid, arrivedAt: receivedAt, receivedFrom: client.helo, smtputf8, returned }
+  return { ...about, returned }
 }
 
 async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

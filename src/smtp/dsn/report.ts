@@ -14,7 +14,7 @@ export type Notification = { readonly to: string; readonly bytes: Uint8Array; re
 export function writeReport(report: Report): Notification {
   const { original, id } = report
   const boundary = `=_${id}`
-  const parts = [textPart(report), deliveryStatusPart(report), returnedPart(original)]
+  const parts = [textPart(report), deliveryStatusPart(report), ...returnedPart(original)]
   const body = parts.map((part) => `--${boundary}\r\n${part}\r\n`).join("")
   const text = `${header(report, boundary)}\r\n${body}--${boundary}--\r\n`
   return { to: original.from, bytes: Buffer.from(text), smtputf8: !isAscii(original.from) }
@@ -67,10 +67,12 @@ function lines({ address, words, reply }: ReportedRecipient): string[] {
 }
 
 /** RFC 2046 §5.2.1 and RFC 6522 §4. A message may not be encoded as a whole: one that is not 7-bit is cut to its header. */
-function returnedPart({ smtputf8, returned: { kind, bytes } }: Original): string {
-  if (kind === "message" && isSevenBit(bytes)) return mimePart("message/rfc822", bytes)
+function returnedPart({ smtputf8, returned }: Original): readonly string[] {
+  if (!returned) return [] // RFC 6522 §3: the third part is optional
+  const { kind, bytes } = returned
+  if (kind === "message" && isSevenBit(bytes)) return [mimePart("message/rfc822", bytes)]
   const end = kind === "headers" ? -1 : Buffer.from(bytes).indexOf("\r\n\r\n")
   const headers = end < 0 ? bytes : bytes.subarray(0, end + 2)
   const international = smtputf8 && !isSevenBit(headers) // RFC 6533 §5
-  return mimePart(international ? "message/global-headers" : "text/rfc822-headers", headers)
+  return [mimePart(international ? "message/global-headers" : "text/rfc822-headers", headers)]
 }

@@ -26,8 +26,11 @@ export type Original = {
   /** The message, or its header section alone (RFC 3461 §4.3). */
   /** The message was declared to hold UTF-8 in its header (RFC 6531). */
   readonly smtputf8: boolean
-  readonly returned: { readonly kind: "message" | "headers"; readonly bytes: Uint8Array }
+  readonly returned: Returned | undefined
 }
+
+/** Of a sealed message nothing is: nobody here can read it. */
+export type Returned = { readonly kind: "message" | "headers"; readonly bytes: Uint8Array }
 
 export type ReportedRecipient = {
   readonly address: string

@@ -3,7 +3,8 @@
  * a friend, and nothing is answered with 250 before the friend's own server has said so, or the spool that it is durable.
  */
 import { fault, type Fault } from "../../faults/faults.ts"
-import { isHeldToTls, type Route } from "../../route/route.ts"
+import { isHeldToTls, sealedTo, type Route } from "../../route/route.ts"
+import { SealedDraft } from "./sealed-draft.ts"
 import type { Client } from "../../store/spool.ts"
 import { Passage } from "../cut-through/passage.ts"
 import type { Reply } from "../delivery/reply.ts"
@@ -165,7 +166,8 @@ export class Dialogue {
   #incoming(transaction: Transaction, { route, ending, peer }: Beginning) {
     const { client, extended, cipher } = peer
     const { name, spool, clock, limits } = this.#intake
-    const draft = spool.draft()
+    const sealTo = sealedTo(route)
+    const draft = sealTo ? new SealedDraft(spool.draft(), sealTo) : spool.draft()
     const about = { by: name, id: draft.id, at: clock.now(), client, extended, cipher }
     const recipients = transaction.recipients.map(({ address }) => address)
     const received = receivedLine({ ...about, smtputf8: transaction.mail.smtputf8, recipients })

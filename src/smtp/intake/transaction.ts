@@ -54,6 +54,6 @@ export class Transaction {
       receivedAt,
       client,
     }
-    return { ...about, body, smtputf8, requireTls, ret, envid }
+    return { ...about, body, smtputf8, requireTls, ret, envid, sealed: false }
   }
 }

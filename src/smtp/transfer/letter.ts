@@ -46,6 +46,7 @@ const letterSchema = z.object({
   envid: parameter.optional(),
   receivedAt: z.number(),
   sizeBytes: z.int().min(0),
+  sealed: z.boolean(),
   client: z.object({ address: z.string(), helo: text(ADDRESS_CHARS_MAX), tls: parameter.optional() }),
   visitorName: z
     .union([
@@ -72,7 +73,8 @@ const letterSchema = z.object({
 type Written = z.input<typeof letterSchema>
 
 export function letterText(letter: Letter): string {
-  const { id, from, body, smtputf8, requireTls, ret, envid, receivedAt, sizeBytes, client, recipients } = letter.message
+  const { id, from, body, smtputf8, requireTls, ret, envid, receivedAt, sizeBytes, sealed, client, recipients } =
+    letter.message
   const written: Written = {
     id,
     by: letter.by,
@@ -84,6 +86,7 @@ export function letterText(letter: Letter): string {
     ...(envid !== undefined && { envid }),
     receivedAt,
     sizeBytes,
+    sealed,
     client: { address: client.address, helo: client.helo, ...(client.tls !== undefined && { tls: client.tls }) },
     ...(letter.visitorName && { visitorName: letter.visitorName }),
     ...(letter.pinned && { pinned: [...letter.pinned.spkiSha256] }),

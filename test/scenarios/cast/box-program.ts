@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { boxIdentity, startBox, type Box } from "../../../src/box/box.ts"
+import { boxIdentity, boxRecipient, startBox, type Box } from "../../../src/box/box.ts"
 import { describeLink } from "../../../src/box/link.ts"
 import { joinRelay, readInvitation, relayOf } from "../../../src/box/join.ts"
 import { systemClock } from "../../../src/clock/clock.ts"
@@ -48,6 +48,10 @@ export class BoxProgram implements AsyncDisposable {
     this.#person = person
     this.#place = place
     this.#story = story
+  }
+
+  recipient(): Promise<string> {
+    return boxRecipient(this.#state)
   }
 
   /** Spends the line and attaches; rejects where the relay does not let it in. */

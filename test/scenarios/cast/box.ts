@@ -138,6 +138,11 @@ export class Box implements AsyncDisposable {
     return this.#program
   }
 
+  /** Whom relays are to seal kept mail to: her program makes the key, and `waypost join` prints this. */
+  async recipient(): Promise<string> {
+    return (await this.#opened()).recipient()
+  }
+
   /** Joins a relay with a line of its operator's, and stays attached to it; resolves when the tunnel is up. */
   async joins(relay: Bob, how: Joins = {}): Promise<void> {
     const line = how.line ?? (await relay.invites(this))

@@ -22,6 +22,8 @@ export type Carries = {
   readonly promise?: "sealed"
   /** The friend's box comes to the relay, and the routes lead through its tunnel. */
   readonly byTunnel?: true
+  /** Peer mail by the tunnel: whom kept mail is encrypted to. */
+  readonly sealedTo?: string
   /** What the relay asks the box for on the port of the friend's own, if not for the listener's name. */
   readonly asksFor?: string
   /** HTTPS is taken on IPv6 alone; what answers on IPv4 is another program. */
@@ -74,6 +76,7 @@ export function configurationText(
   }
   const homePort = (box: Box, service: Service): number =>
     ports === "usual ports" ? USUAL_PORTS[service] : box.portOf(service)
+  const seal = (recipient: string): string => (ports === "usual ports" ? EXAMPLE_RECIPIENT : recipient)
   const pinOf: PinOf = ({ own, person }) =>
     `pin:sha256:${ports === "usual ports" ? exampleDigest(`the key of ${person}`) : spkiSha256(own)}`
   const tells = all.some(({ carries }) => carries.tellsSenders)
@@ -85,12 +88,15 @@ export function configurationText(
     ...SERVICES.flatMap((service) => listener(service, all, { address: place.address, port: bindPort(service) })),
     ...(tunnels ? [`  tunnel: { bind: ["${withPort(place.address, known.tunnel)}"], protocol: tunnel }`] : []),
     "friends:",
-    ...all.flatMap((carried) => friend(carried, (service) => homePort(carried.box, service), pinOf)),
+    ...all.flatMap((carried) => friend(carried, (service) => homePort(carried.box, service), { pin: pinOf, seal })),
     "",
   ].join("\n")
 }
 
 type PinOf = (box: Box) => string
+
+/** From the specification of age. */
+const EXAMPLE_RECIPIENT = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
 
 /** Keys are new in every run; a page is the same. */
 function exampleDigest(ofWhat: string): string {
@@ -110,7 +116,9 @@ function listener(service: Service, all: readonly Carried[], at: { address: stri
   return [`  ${service}: { bind: [${bind}], protocol: ${PROTOCOLS[service]}${fallback}${owned} }`]
 }
 
-function friend({ box, carries }: Carried, port: (service: Service) => number, pin: PinOf): string[] {
+type Spellings = { readonly pin: PinOf; readonly seal: (recipient: string) => string }
+
+function friend({ box, carries }: Carried, port: (service: Service) => number, { pin, seal }: Spellings): string[] {
   const routes = SERVICES.flatMap((service) => {
     const mode = carries[service]
     const recipients =
@@ -121,7 +129,8 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, p
     const hashed = service === "smtp" && carries.hashedRecipients ? `, recipients-file: ${listOf(box)}` : ""
     const authenticate = service === "smtp" && carries.authenticate ? ", authenticate: true" : ""
     const greylist = service === "smtp" && carries.greylist ? ", greylist: true" : ""
-    const more = `${authenticate}${greylist}${hashed}${recipients}${otherwise}${tls}${cutThrough}`
+    const sealedTo = service === "smtp" && carries.sealedTo ? `, seal: ${seal(carries.sealedTo)}` : ""
+    const more = `${sealedTo}${authenticate}${greylist}${hashed}${recipients}${otherwise}${tls}${cutThrough}`
     const asked = service === "tcp" && carries.asksFor ? `, service: ${carries.asksFor}` : ""
     const to = carries.byTunnel ? `box${asked}` : `"${withPort(box.address, port(service))}"`
     return mode ? [`      ${service}: { mode: ${mode}, to: ${to}${more} }`] : []

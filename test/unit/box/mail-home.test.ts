@@ -7,6 +7,9 @@ import { MailHome } from "../../../src/box/mail-home.ts"
 import { openMailJournal } from "../../../src/box/mail-journal.ts"
 import { systemClock } from "../../../src/clock/clock.ts"
 import { silentLog } from "../../../src/log/log.ts"
+import type { AgeRecipient } from "../../../src/names/age-recipient.ts"
+import { newIdentity, recipientOf, sealer } from "../../../src/seal/seal.ts"
+import { sealIdentity } from "../../../src/seal/identity.ts"
 import { letterText, type Letter } from "../../../src/smtp/transfer/letter.ts"
 import type { MessageId } from "../../../src/store/spool.ts"
 import { serviceName, type ServiceName } from "../../../src/tunnel/wire.ts"
@@ -33,7 +36,13 @@ afterEach(async () => {
 async function box(port = hop.port) {
   const journal = await openMailJournal(folder, systemClock, silentLog)
   const services = new Map([["smtp", { to: { host: LOOPBACK.address, port }, proxy: "none", probe: true } as const]])
-  return new MailHome({ services, journal, clock: systemClock, log: silentLog })
+  return new MailHome({
+    services,
+    journal,
+    keys: (await sealIdentity(folder)).keys,
+    clock: systemClock,
+    log: silentLog,
+  })
 }
 
 function letter(to: readonly string[] = ["dave@dave.example"], different: Partial<Letter["message"]> = {}): Letter {
@@ -44,9 +53,11 @@ function letter(to: readonly string[] = ["dave@dave.example"], different: Partia
   return { by: BOB, message, visitorName: undefined, pinned: undefined }
 }
 
-async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const text of texts) yield Buffer.from(text)
+async function* pieces(...texts: readonly (string | Buffer)[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text as string) // Buffer.from takes either
 }
+
+const handed = { service: SMTP, contentBytes: 0 }
 
 async function hand(to: MailHome, given: Letter = letter(), content = pieces(CONTENT), relay = "bob") {
   const said = await to.takesFrom(relay).take({ service: SMTP, about: letterText(given), contentBytes: 0, content })
@@ -155,6 +166,26 @@ test("UTF-8 in a header is not sent to a server without SMTPUTF8, and the conten
   expect(await hand(home, plain, pieces(CONTENT.slice(0, 9), CONTENT.slice(9)))).toEqual([
     "accepted 250 2.0.0 Ok: queued",
   ])
+  expect(hop.messages[0]?.content.toString()).toBe(CONTENT)
+  home.close()
+})
+
+test("sealed mail is opened here, and mail that was sealed to another key is not passed on", async () => {
+  const home = await box()
+  const sealed = async (to: AgeRecipient) => {
+    const shut: Uint8Array[] = []
+    const sealing = await sealer(to, async (piece) => void shut.push(piece))
+    await sealing.write(Buffer.from(CONTENT))
+    await sealing.end()
+    return pieces(...shut.map((piece) => Buffer.from(piece)))
+  }
+  const shut = letter(undefined, { sealed: true })
+  const another = await sealed(await recipientOf(await newIdentity()))
+  const told = await home.takesFrom("bob").take({ ...handed, about: letterText(shut), content: another })
+  expect(JSON.parse(told ?? "")).toMatchObject({ answers: [{ kind: "later", code: "HOME_CANNOT_OPEN" }] })
+  expect(hop.messages).toEqual([])
+  const { recipient } = await sealIdentity(folder)
+  expect(await hand(home, shut, await sealed(recipient))).toEqual(["accepted 250 2.0.0 Ok: queued"])
   expect(hop.messages[0]?.content.toString()).toBe(CONTENT)
   home.close()
 })

@@ -26,6 +26,8 @@ function changed(from: string, to: string): string {
   return DESIGN_CONFIG.replace(from, to)
 }
 
+const AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+
 describe("a file without faults", () => {
   const config = configOf(DESIGN_CONFIG)
 
@@ -167,8 +169,21 @@ friends: { alice: { domains: [mx.alice.example], routes: { ${carry} } } }
     ['imap: { mode: dedicated, to: "h:143", proxy: xclient }', "xclient is not possible on imap; v1 or v2"],
     ['imap: { mode: dedicated, to: "h:143", xclient: true }', "xclient means nothing on a dedicated imap route"],
     ['smtp: { mode: dedicated, to: "h:25", xclient: true }', "xclient means nothing where no mail ends at the relay"],
+    [
+      `smtp: { mode: peer, to: "h:25", seal: ${AGE} }`,
+      "sealed mail can only go to the friend's box, which opens it; to: box",
+    ],
+    [`smtp: { mode: dedicated, to: "h:25", seal: ${AGE} }`, "seal means nothing on a dedicated smtp route"],
+    [`smtp: { mode: peer, to: "h:25", seal: ${AGE}x }`, "is not an age recipient"],
   ])("%s is a fault", (carry, told) => {
     expect(faultsOf(VILLAGE(carry))).toEqual([expect.stringContaining(told)])
+  })
+
+  test("results of authentication cannot stand above what is sealed", () => {
+    const both = faultsOf(VILLAGE(`smtp: { mode: peer, to: box, seal: ${AGE}, authenticate: true }`))
+    expect(both).toContainEqual(
+      expect.stringContaining("results cannot be put above sealed mail; seal or authenticate"),
+    )
   })
 })
 

@@ -12,6 +12,7 @@ import {
   HOST,
   OWN_ADDRESS,
   PEER_MAIL,
+  SEALED_MAIL,
   peerMail,
   peerWeb,
   RECIPIENT,
@@ -34,12 +35,13 @@ const KINDS: Readonly<Record<string, Judged>> = {
   "peer smtp": (known) => judge(route("smtp", RECIPIENT, PEER_MAIL), known),
   "peer smtp, everything kept": (known) => judge(route("smtp", RECIPIENT, peerMail(false)), known),
   "outgoing mail": (known) => judgeOutgoing("alice", known),
+  "peer smtp, sealed spool": (known) => judge(route("smtp", RECIPIENT, SEALED_MAIL), known),
   "peer http": (known) => judge(route("http", HOST, peerWeb(false)), known),
   "peer http, cache": (known) => judge(route("http", HOST, peerWeb(true)), known),
 }
 
 const BOUND: Partial<Facts> = { caaAccountAndMethod: true, zoneSignedAtHome: true }
-const DEFENDED: Partial<Facts> = { ...BOUND, dane: true, mtaStsEnforce: true, echKeyAtBox: true, sealedSpool: true }
+const DEFENDED: Partial<Facts> = { ...BOUND, dane: true, mtaStsEnforce: true, echKeyAtBox: true }
 const KNOWN: Readonly<Record<string, Partial<Facts>>> = {
   "nothing checked": {},
   "CAA alone": { caaAccountAndMethod: true },
@@ -48,7 +50,6 @@ const KNOWN: Readonly<Record<string, Partial<Facts>>> = {
   "MTA-STS": { mtaStsEnforce: true },
   "MTA-STS, CAA, zone signed at home": { ...BOUND, mtaStsEnforce: true },
   ECH: { echKeyAtBox: true },
-  "sealed spool": { sealedSpool: true },
   everything: DEFENDED,
   ...Object.fromEntries(
     HOLDINGS.map((held) => [`everything, but he holds the ${held}`, { ...DEFENDED, operatorHolds: [held] }]),
@@ -79,17 +80,9 @@ describe("over all facts there could be,", () => {
     mtaStsEnforce: fc.boolean(),
     dane: fc.boolean(),
     echKeyAtBox: fc.boolean(),
-    sealedSpool: fc.boolean(),
   })
   const anyKind = fc.constantFrom(...Object.values(KINDS))
-  const anyDefence = fc.constantFrom(
-    "caaAccountAndMethod",
-    "zoneSignedAtHome",
-    "mtaStsEnforce",
-    "dane",
-    "echKeyAtBox",
-    "sealedSpool",
-  )
+  const anyDefence = fc.constantFrom("caaAccountAndMethod", "zoneSignedAtHome", "mtaStsEnforce", "dane", "echKeyAtBox")
 
   test("no power grows by a defence more", () => {
     fc.assert(
@@ -139,14 +132,7 @@ function weight({ level, extent }: Finding): number {
 }
 
 function everyFacts(): readonly Facts[] {
-  const flags = [
-    "caaAccountAndMethod",
-    "zoneSignedAtHome",
-    "mtaStsEnforce",
-    "dane",
-    "echKeyAtBox",
-    "sealedSpool",
-  ] as const
+  const flags = ["caaAccountAndMethod", "zoneSignedAtHome", "mtaStsEnforce", "dane", "echKeyAtBox"] as const
   const combinations = Array.from({ length: 1 << flags.length }, (_, bits) =>
     Object.fromEntries(flags.map((flag, place) => [flag, (bits & (1 << place)) !== 0])),
   )

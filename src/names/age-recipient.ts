@@ -1,0 +1,18 @@
+/** Whom something is encrypted to with age (age-encryption.org/v1): the public half of a key, checked. */
+import { Encrypter } from "age-encryption"
+
+/** `age1` and 58 more characters. */
+export type AgeRecipient = string & { readonly __brand: "AgeRecipient" }
+
+/** X25519 alone: other kinds are longer than a line of a configuration, or ask for a device at home. */
+const X25519 = /^age1[02-9ac-hj-np-z]{58}$/
+
+export function ageRecipient(text: string): AgeRecipient | undefined {
+  if (!X25519.test(text)) return undefined
+  try {
+    new Encrypter().addRecipient(text) // looks at the sum in it
+    return text as AgeRecipient // the only cast to AgeRecipient in the program
+  } catch {
+    return undefined
+  }
+}
