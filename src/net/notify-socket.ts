@@ -1,7 +1,6 @@
 /** Tells a service manager something over its datagram socket (sd_notify(3)). Node has no such sockets; the native addon has. */
 import { execFile } from "node:child_process"
-import { getSystemErrorMessage } from "node:util"
-import { promisify } from "node:util"
+import { getSystemErrorMessage, promisify } from "node:util"
 import { loadAddon } from "./native/addon.ts"
 
 /** Sends `lines`, which are assignments as READY=1. Rejects with why they could not be sent. */
