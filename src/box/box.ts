@@ -19,6 +19,7 @@ import { keepLinked, type Link, type LinkState } from "./link.ts"
 import { keepProbing, probeSelf, targetsAt, type ProbeState } from "./self-probe.ts"
 import { MailHome } from "./mail-home.ts"
 import { openMailJournal } from "./mail-journal.ts"
+import { readSenders, type SendersSeen } from "./senders.ts"
 import { servicesOf } from "./services.ts"
 
 export type BoxOptions = {
@@ -38,6 +39,8 @@ export type RelayStatus = {
   readonly link: LinkState
   /** What the relay showed when the box attached last; `undefined` before that. */
   readonly shows: RelayShows | undefined
+  /** How senders come to the ports that the owner shares there, as the relay tells it; `undefined`: not told. */
+  readonly senders: SendersSeen | undefined
   /** What the last visit to the box's own name through this relay found. */
   readonly probe: ProbeState | undefined
 }
@@ -122,6 +125,7 @@ function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
   const { config, identity, serve, mail, clock, log, dice, claim, changed, cameUp } = parts
   let shows: RelayShows | undefined
   let probe: ProbeState | undefined
+  let senders: SendersSeen | undefined
   let tries = 0
   let current: BoxEnd | undefined
   const accepts = (json: string): boolean => {
@@ -140,6 +144,10 @@ function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
       relayPin,
       claim,
       accepts,
+      senders: (counts) => {
+        senders = readSenders(counts)
+        changed?.()
+      },
       serve,
       takes: mail.takesFrom(relay.key),
       carriers: relay.carriers,
@@ -175,7 +183,7 @@ function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
   })
   return {
     link,
-    status: () => ({ relay: relay.name, link: link.state(), shows, probe }),
+    status: () => ({ relay: relay.name, link: link.state(), shows, senders, probe }),
     asker: () => {
       const end = link.state().at === "up" ? current : undefined
       return end && { relay: relay.name, ask: (port) => end.askReach(port) }

@@ -19,9 +19,23 @@ import { join } from "./verbs/join.ts"
 import { queue } from "./verbs/queue.ts"
 import { recipients } from "./verbs/recipients.ts"
 import { relay } from "./verbs/relay.ts"
+import { senders } from "./verbs/senders.ts"
 import { traffic } from "./verbs/traffic.ts"
 
-const VERBS: readonly Verb[] = [relay, check, doctor, explain, invite, join, box, queue, recipients, traffic, demo]
+const VERBS: readonly Verb[] = [
+  relay,
+  check,
+  doctor,
+  explain,
+  invite,
+  join,
+  box,
+  queue,
+  recipients,
+  traffic,
+  senders,
+  demo,
+]
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {

@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers"
 import { fault, FaultError } from "../faults/faults.ts"
 import { answerIn, pathOf, type Ask } from "./ask-queue.ts"
 import { controlPath } from "./control.ts"
+import type { SenderCounts } from "./prelude-accounts.ts"
 import type { FriendTraffic } from "./traffic.ts"
 
 /** What it gives rejects with RELAY_NOT_RUNNING too, or with what the system says (EACCES: this user may not). */
@@ -20,6 +21,11 @@ export function controlOf(stateFolder: string): Ask {
 /** What each friend's dedicated connections move at this moment. */
 export async function askTraffic(stateFolder: string): Promise<readonly FriendTraffic[]> {
   return (await controlOf(stateFolder)("GET", "/traffic", {})) as readonly FriendTraffic[] // control.ts sends it as it is
+}
+
+/** How senders have come to ports that friends share, since the relay was started. */
+export async function askSenders(stateFolder: string): Promise<SenderCounts> {
+  return (await controlOf(stateFolder)("GET", "/senders", {})) as SenderCounts // control.ts sends it as it is
 }
 
 async function responseTo(asked: ReturnType<typeof request>, stateFolder: string): Promise<IncomingMessage> {

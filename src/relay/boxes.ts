@@ -17,6 +17,7 @@ import { answerReach } from "./dial-back.ts"
 import type { QueueDesk } from "./queue-desk.ts"
 import { lastWords } from "./last-words.ts"
 import { openSealed, openService } from "./reach.ts"
+import { tellSenders } from "./tell-senders.ts"
 import { endWhenRevoked } from "./revocation.ts"
 import type { HandedOver } from "./passthrough.ts"
 
@@ -27,6 +28,8 @@ export type BoxesOptions = {
   readonly attached: Attached
   /** What a friend's box is shown when it attaches (docs/tunnel-protocol.md §2). */
   readonly shown: (friend: FriendName) => object
+  /** How senders have come to the ports that he shares. */
+  readonly senders: (friend: FriendName) => object
   readonly idleDeadlineMs: () => number
   /** What counts a friend's connections, and may hold them back. */
   readonly meterOf: (friend: FriendName) => Meter | undefined
@@ -65,7 +68,8 @@ export function boxes(options: BoxesOptions): Boxes {
       )
       endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
       void answerReach(box, clock, log)
-      options.came(friend, box)
+      tellSenders(box, () => JSON.stringify(options.senders(friend)), clock)
+            options.came(friend, box)
     },
     desk: (tls, friend) => options.desk.accept(tls, friend),
     clock,

@@ -3,6 +3,7 @@
  * may open that file; it is on no network, so no browser gets there either. ask-control.ts is the other end.
  *
  *     GET /traffic       what each friend's connections move
+ *     GET /senders       how senders come to ports that friends share
  *     …   /queue…        queue-pages.ts
  */
 import { once } from "node:events"
@@ -11,10 +12,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { join } from "node:path"
 import type { Log } from "../log/log.ts"
 import type { MailQueue } from "./mail-queue.ts"
+import type { PreludeAccounts } from "./prelude-accounts.ts"
 import { queuePage, type Caller } from "./queue-pages.ts"
 import type { Traffic } from "./traffic.ts"
 
-export type Asked = { readonly queue: MailQueue; readonly traffic: Pick<Traffic, "all"> }
+export type Asked = {
+  readonly queue: MailQueue
+  readonly traffic: Pick<Traffic, "all">
+  readonly preludes: Pick<PreludeAccounts, "all">
+}
 
 /**
  * Opens the socket; what a killed relay left there is replaced, because the spool's lock says that no other one runs.
@@ -47,8 +53,13 @@ const OWNER_ONLY = 0o600
 /** Who asks here, for the audit trail. */
 const OPERATOR: Caller = { who: "the operator", friend: undefined }
 
-async function answer(request: IncomingMessage, response: ServerResponse, { queue, traffic }: Asked): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { queue, traffic, preludes }: Asked,
+): Promise<void> {
   if (request.method === "GET" && request.url === "/traffic") return send(response, 200, traffic.all())
+  if (request.method === "GET" && request.url === "/senders") return send(response, 200, preludes.all())
   const page = await queuePage(request, queue, OPERATOR)
   return send(response, page?.status ?? 404, page ? page.value : { wrong: "there is no such page" })
 }

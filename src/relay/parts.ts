@@ -121,7 +121,7 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     clock: outside.clock,
     log: outside.log,
   })
-  const control = openedOnce(free, () => openControl(relay.state, { queue, traffic }, outside.log), state)
+  const control = openedOnce(free, () => openControl(relay.state, { queue, traffic, preludes }, outside.log), state)
   if (!free) await control
   const web = webPart(now, outside, reach)
   const { prelude, offers } = preludePart(now, outside, { mail, reach, tls, accounts: preludes, traffic })
@@ -158,7 +158,7 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     carrying: (ended) => attached.carrying(ended),
     log: outside.log,
   })
-  const boxes = boxesPart(now, outside, { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic })
+  const boxes = boxesPart(now, outside, { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic, preludes })
   return {
     delivery,
     mail,
@@ -320,6 +320,7 @@ type BoxNeeds = {
   readonly offers: HomeOffers
   readonly outgoing: Outgoing
   readonly traffic: Traffic
+  readonly preludes: PreludeAccounts
 }
 
 function boxesPart(now: Now, { clock, log }: Given, needs: BoxNeeds): Boxes {

@@ -2,7 +2,7 @@
  * Counts the senders that come to a shared port before TLS, so that a friend can see how much of his mail needs
  * `otherwise`. By listener and friend; never by a name that a stranger made up.
  */
-import type { ListenerName, Unnamed } from "../route/route.ts"
+import type { FriendName, ListenerName, Unnamed } from "../route/route.ts"
 
 /** `named`: its TLS named a friend's host. `not-heard`: it left, or was turned away, before it said whom it meant. */
 export type SenderKind = Unnamed | "named" | "not-heard"
@@ -21,6 +21,11 @@ export type PreludeAccount = {
 export type UnnamedMail = {
   readonly labels: Readonly<Record<"listener" | "friend", string>> & { readonly sender: Unnamed }
   mails: number
+}
+
+export type SenderCounts = {
+  readonly connections: readonly Readonly<PreludeAccount>[]
+  readonly mails: readonly Readonly<UnnamedMail>[]
 }
 
 export class PreludeAccounts {
@@ -45,10 +50,14 @@ export class PreludeAccounts {
     this.#mails.set(key, account)
   }
 
-  all(): {
-    readonly connections: readonly Readonly<PreludeAccount>[]
-    readonly mails: readonly Readonly<UnnamedMail>[]
-  } {
+  all(): SenderCounts {
     return { connections: [...this.#connections.values()], mails: [...this.#mails.values()] }
+  }
+
+  /** What one friend may see: whoever named him, or wrote to him. Who named nobody and was sent away is nobody's. */
+  of(friend: FriendName): SenderCounts {
+    const isHis = ({ labels }: Pick<UnnamedMail, "labels"> | Pick<PreludeAccount, "labels">) => labels.friend === friend
+    const { connections, mails } = this.all()
+    return { connections: connections.filter(isHis), mails: mails.filter(isHis) }
   }
 }

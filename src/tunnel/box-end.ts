@@ -22,6 +22,7 @@ import {
   CARRIERS_PATH,
   CLAIM_PATH,
   readStreamRequest,
+  SENDERS_PATH,
   STATUS,
   TRANSFER_PATH,
   TUNNEL_ALPN,
@@ -42,6 +43,8 @@ export type BoxEndOptions = {
   readonly claim: string | undefined
   /** Whether the owner accepts these verdicts. */
   readonly accepts: (verdicts: string) => boolean
+  /** Told how senders come to the ports that its owner shares with other friends; JSON from the relay. Without it the box does not ask to know. */
+  readonly senders?: (counts: string) => void
   /** Connects to a service and splices; resolves to `false` when there is no such service. Rejects when it is down. */
   readonly serve: Serve
   /** What is handed over as a whole; not given: nothing is. */
@@ -132,6 +135,12 @@ function attach(session: ServerHttp2Session, tls: TLSSocket, options: BoxEndOpti
         const { ":method": method = "", ":authority": service = "" } = headers
         return void answerTransfer(stream, { method, service }, options.takes).catch(() => stream.destroy())
       }
+      const { senders } = options
+      if (headers[":path"] === SENDERS_PATH && senders)
+        return readBody(stream, (counts) => {
+          senders(counts)
+          stream.respond({ ":status": STATUS.done }, { endStream: true })
+        })
       if (headers[":path"] !== VERDICTS_PATH)
         return stream.respond({ ":status": STATUS.noSuchService }, { endStream: true })
       readBody(stream, (verdicts) => {

@@ -20,6 +20,7 @@ import { answerOf, handOver, takesTransfers, type Answer, type HandOver } from "
 import {
   CARRIERS_PATH,
   CLAIM_PATH,
+  SENDERS_PATH,
   STATUS,
   streamHeaders,
   VERDICTS_PATH,
@@ -61,6 +62,8 @@ export type RelayEnd = {
   hear(take: (ask: Ask) => Promise<void>): void
   /** The stream of an opened ask is the connection; `undefined`: the tunnel takes no streams any more. */
   answer(answer: AskAnswer): Duplex | undefined
+  /** Tells the owner how senders come to the ports that he shares, as JSON; resolves to `false` if the box does not listen. */
+  tellSenders(counts: string): Promise<boolean>
   /** The last round trip in milliseconds. */
   rttMs(): number | undefined
   readonly streams: number
@@ -116,6 +119,7 @@ export function relayEnd(socket: TLSSocket, pin: Pin, clock: Clock): RelayEnd {
     handOver: (transfer) => handOver(session, transfer),
     hear: (take) => (deaf = hearAsks(session, take)),
     answer: (answer) => answerAsk(session, answer),
+    tellSenders: async (counts) => (await ask(session, SENDERS_PATH, counts)).status === STATUS.done,
     rttMs: () => lastRttMs,
     get streams() {
       return streams

@@ -22,6 +22,8 @@ export const CARRIERS_PATH = "/waypost/1/carriers"
 export const TRANSFER_PATH = "/waypost/1/transfer"
 /** Request that the relay makes and leaves open: the box answers with what it asks for, line by line (ask.ts). */
 export const ASKS_PATH = "/waypost/1/asks"
+/** Request that the relay makes when it has changed: how senders come to ports that friends share. */
+export const SENDERS_PATH = "/waypost/1/senders"
 
 /** Ours: a service's name in box.yaml and on the wire. */
 const SERVICE = /^[a-z0-9][a-z0-9-]{0,62}$/

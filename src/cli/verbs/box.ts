@@ -1,5 +1,6 @@
 import { describeLink } from "../../box/link.ts"
 import { describeProbe } from "../../box/self-probe.ts"
+import { describeSenders, someCame } from "../../box/senders.ts"
 import { systemClock } from "../../clock/clock.ts"
 import { BOX_FILE, loadBoxFile } from "../box-file.ts"
 import { EXIT } from "../exit-code.ts"
@@ -41,9 +42,10 @@ function isWell({ relays }: SavedStatus): boolean {
 
 function statusText(status: SavedStatus): string {
   const now = systemClock.now()
-  const tunnels = status.relays.flatMap(({ relay, link, probe }) => [
+  const tunnels = status.relays.flatMap(({ relay, link, probe, senders }) => [
     [relay, describeLink(link, now)],
     ["", describeProbe(probe)],
+    ...(senders && someCame(senders) ? [["", describeSenders(senders)]] : []),
   ])
   const { sealTo } = status
   const seal = sealTo ? [["seal", sealTo]] : []

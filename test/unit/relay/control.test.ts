@@ -2,10 +2,11 @@ import { describe, expect, test } from "@jest/globals"
 import { stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { silentLog } from "../../../src/log/log.ts"
-import { controlOf } from "../../../src/relay/ask-control.ts"
+import { askSenders, controlOf } from "../../../src/relay/ask-control.ts"
 import { queueThrough } from "../../../src/relay/ask-queue.ts"
 import { controlPath, openControl, type Asked } from "../../../src/relay/control.ts"
 import type { Chosen, MailQueue } from "../../../src/relay/mail-queue.ts"
+import { PreludeAccounts } from "../../../src/relay/prelude-accounts.ts"
 import type { QueueChange } from "../../../src/relay/queue-change.ts"
 import { keptLog } from "../../support/kept-log.ts"
 import { scratchFolder } from "../../support/program.ts"
@@ -24,6 +25,14 @@ describe("the control socket", () => {
       ["list", ALL],
       [{ how: "hold" }, chosen, "the operator"],
     ])
+  })
+
+  test("tells how senders come to ports that friends share", async () => {
+    await using folder = await scratchFolder()
+    const preludes = new PreludeAccounts()
+    preludes.count("smtp", "alice", "named", "carried")
+    await using _open = await openControl(folder.path, { ...about(queueThatNotes([])), preludes }, silentLog)
+    expect(await askSenders(folder.path)).toEqual(preludes.all())
   })
 
   test("is its owner's alone", async () => {
@@ -69,7 +78,7 @@ function queueIn(folder: string) {
 }
 
 function about(queue: MailQueue): Asked {
-  return { queue, traffic: { all: () => [] } }
+  return { queue, traffic: { all: () => [] }, preludes: new PreludeAccounts() }
 }
 
 function queueThatNotes(asked: [QueueChange | "list", Chosen, string?][]): MailQueue {

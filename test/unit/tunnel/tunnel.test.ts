@@ -95,6 +95,17 @@ test("a box attaches, and a connection reaches its service and comes back, half-
   expect(await text(stream)).toBe("hello from outside")
 })
 
+test("a box hears how its owner's senders come; one that does not listen says so", async () => {
+  const bob = await relay()
+  const heard: string[] = []
+  await box(bob, { senders: (counts) => void heard.push(counts) })
+  expect(await (await bob.attached).box.tellSenders("{}")).toBe(true)
+  expect(heard).toEqual(["{}"])
+  const deaf = await relay()
+  await box(deaf)
+  expect(await (await deaf.attached).box.tellSenders("{}")).toBe(false)
+})
+
 test.each(["down", "printer"])(
   "a service %s ends the stream with a fault and leaves the tunnel alone",
   async (service) => {
