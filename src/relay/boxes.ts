@@ -69,7 +69,7 @@ export function boxes(options: BoxesOptions): Boxes {
       endWhenRevoked(box, async () => (await known.friendOf(box.pin)) !== friend, clock)
       void answerReach(box, clock, log)
       tellSenders(box, () => JSON.stringify(options.senders(friend)), clock)
-            options.came(friend, box)
+      options.came(friend, box)
     },
     desk: (tls, friend) => options.desk.accept(tls, friend),
     clock,

@@ -158,7 +158,17 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
     carrying: (ended) => attached.carrying(ended),
     log: outside.log,
   })
-  const boxes = boxesPart(now, outside, { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic, preludes })
+  const boxes = boxesPart(now, outside, {
+    desk,
+    tls,
+    attached,
+    delivery,
+    cutThrough,
+    offers,
+    outgoing,
+    traffic,
+    preludes,
+  })
   return {
     delivery,
     mail,
@@ -324,12 +334,13 @@ type BoxNeeds = {
 }
 
 function boxesPart(now: Now, { clock, log }: Given, needs: BoxNeeds): Boxes {
-  const { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic } = needs
+  const { desk, tls, attached, delivery, cutThrough, offers, outgoing, traffic, preludes } = needs
   return boxes({
     stateFolder: now.standing.config.relay.state,
     tls,
     attached,
     shown: (friend) => now.standing.shownTo(friend),
+    senders: (friend) => preludes.of(friend),
     desk,
     idleDeadlineMs: () => now.standing.config.limits.idleDeadlineMs,
     meterOf: (friend) => traffic.meterOf(friend),
