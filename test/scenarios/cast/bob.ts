@@ -40,6 +40,7 @@ import type { Box } from "./box.ts"
 import {
   configurationText,
   listOf,
+  nameOf,
   type Carried,
   type Carries,
   type KnownPorts,
@@ -212,6 +213,32 @@ export class Bob implements AsyncDisposable {
       async () => (await queueThrough(controlOf(this.#config().relay.state)).list(all)).length === 0,
     )
     this.#story.found(this.#person, "runs `waypost queue`: nothing waits")
+  }
+
+  /** Gives a friend the line with which he asks about his own mail. */
+  async givesToken(box: Box): Promise<void> {
+    const ran = await waypost("queue", "token", nameOf(box), "--json", "-c", join(this.#folder, "relay.yaml"))
+    const { line } = JSON.parse(ran.out) as { line: string }
+    await writeFile(this.#tokenOf(box), line, { mode: 0o600 })
+    this.#story.says(this.#person, box.person, "a token")
+  }
+
+  /** `waypost queue` with a friend's token; resolves to the ids that he sees. */
+  async isAskedAboutMail(by: Box): Promise<readonly string[]> {
+    const ran = await waypost("queue", "--json", "--token-file", this.#tokenOf(by))
+    const messages = JSON.parse(ran.out) as readonly { id: string; recipients: { why?: string }[] }[]
+    const reasons = messages.flatMap(({ recipients }) => recipients.map(({ why = "not tried yet" }) => why))
+    this.#story.says(by.person, this.#person, "why is my mail late?")
+    this.#story.says(
+      this.#person,
+      by.person,
+      reasons.map((why) => why.replace(/ \(.*$/s, "")).join("; ") || "there is nothing of yours",
+    )
+    return messages.map(({ id }) => id)
+  }
+
+  #tokenOf(box: Box): string {
+    return join(this.#folder, `${nameOf(box)}.token`)
   }
 
   /** So much time passes for the relay. */

@@ -42,6 +42,8 @@ export type Carries = {
   readonly authenticate?: true
   /** Senders of mail that failed after it was taken are told, whoever they are. */
   readonly tellsSenders?: true
+  /** The friend asks about his own mail, where boxes attach. */
+  readonly asksAboutMail?: true
   /** Dedicated mail on a shared address: what senders get whose TLS names nobody. */
   readonly otherwise?: "refuse" | "peer"
   /** The friend's box may send mail from `ownAddress`. */
@@ -69,7 +71,7 @@ export function configurationText(
   ports: KnownPorts | "usual ports",
 ): string {
   const known = ports === "usual ports" ? { tunnel: USUAL_TUNNEL_PORT, https: USUAL_PORTS.https, dns: 53 } : ports
-  const tunnels = all.some(({ carries }) => carries.byTunnel || carries.outgoingMail)
+  const tunnels = all.some(({ carries }) => carries.byTunnel || carries.outgoingMail || carries.asksAboutMail)
   const bindPort = (service: Service): number => {
     if (ports === "usual ports") return USUAL_PORTS[service]
     return service === "https" && tunnels ? known.https : 0
@@ -151,7 +153,7 @@ export function listOf(box: Box): string {
   return `./${nameOf(box)}.recipients`
 }
 
-function nameOf(box: Box): string {
+export function nameOf(box: Box): string {
   return box.person.toLowerCase()
 }
 

@@ -55,6 +55,17 @@ export class Stranger {
     return reply
   }
 
+  /** Says one command behind EHLO; resolves to the reply. */
+  async says(near: string, command: string): Promise<string> {
+    const { address, port } = this.#directory.where("smtp", near)
+    using client = await SmtpClient.connect(port, address)
+    await client.says("EHLO spam.stranger.example")
+    const reply = await client.says(command)
+    this.#story.says("Stranger", "Bob", command)
+    this.#story.says("Bob", "Stranger", reply.slice(0, REPLY_CODE_CHARS))
+    return reply
+  }
+
   /**
    * Mails somebody in somebody else's name, with `forged` on top; resolves to the first reply that is a refusal, or the last.
    */
