@@ -142,6 +142,7 @@ export class MailHome {
       reachBox: undefined,
       resolver: () => Promise.resolve({ kind: "failed", why: "there is nothing to look up" }),
       published: undefined,
+      judged: undefined,
       nameBehind: undefined,
       ca: undefined,
       clock,

@@ -14,6 +14,7 @@ export function buildConfig(content: FileContent, folder: string): Config {
       admin: content.relay.admin,
       resolver: content.relay.resolver,
       tellSenders: content.relay["tell-senders"],
+      tlsReports: content.relay["tls-reports"],
     },
     listeners: Object.entries(content.listeners).map(([name, listener]) => builtListener(name, listener)),
     friends: Object.entries(content.friends).map(([name, friend]) =>

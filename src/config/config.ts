@@ -20,6 +20,8 @@ export type RelaySettings = {
   readonly admin: SocketAddress | undefined
   /** Whether the senders of kept mail that failed are told, who may be forged. `nobody`: it is held for the friend to see. */
   readonly tellSenders: "nobody" | "everybody"
+  /** Whom to ask about reports on TLS (RFC 8460); `undefined`: none are sent. */
+  readonly tlsReports: string | undefined
   /** `undefined`: those of /etc/resolv.conf. */
   readonly resolver: ResolverSettings | undefined
 }

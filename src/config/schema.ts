@@ -6,6 +6,7 @@
 import * as z from "zod"
 import { endpoint, socketAddress } from "../names/endpoint.ts"
 import { hostname, hostPattern } from "../names/hostname.ts"
+import { mailAddress } from "../names/mail-address.ts"
 import { cidr, ipAddress } from "../names/ip-address.ts"
 import { ageRecipient } from "../names/age-recipient.ts"
 import type { PinnedKeys } from "../route/route.ts"
@@ -89,6 +90,11 @@ export const relaySchema = z
       .meta({ description: "who is told of kept mail that failed: nobody (it is held for the friend), or everybody" })
       .default("nobody"),
     resolver: resolverSchema.optional(),
+    "tls-reports": leaf(
+      mailAddress,
+      "a mail address",
+      "whom to ask about reports on TLS, as in postmaster@bob.example; with it they are sent (RFC 8460)",
+    ).optional(),
   })
   .meta({ description: "the relay itself: name, state and admin" })
 
@@ -325,13 +331,6 @@ function pinnedKeys(text: string): PinnedKeys | undefined {
   if (!/^pin:sha256:[0-9a-f]{64}(?:,sha256:[0-9a-f]{64})*$/i.test(text)) return undefined
   const [first = "", ...more] = Array.from(text.matchAll(/[0-9a-f]{64}/gi), ([digest]) => digest.toLowerCase())
   return { spkiSha256: [first, ...more] }
-}
-
-/** One that can be written anywhere: ASCII, nothing quoted. */
-function mailAddress(text: string): string | undefined {
-  const [, local = "", domain = ""] = /^([!#-'*+\-/-9=?A-Z^-~]{1,64})@([!-~]+)$/.exec(text) ?? []
-  const name = hostname(domain)
-  return local !== "" && name ? `${local}@${name}` : undefined
 }
 
 /** RFC 5321 §4.1.2 dot-string; case does not matter here, since a friend rarely has two people who differ by it. */

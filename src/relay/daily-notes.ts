@@ -10,13 +10,13 @@ import type { Clock, Instant } from "../clock/clock.ts"
 import { readIfThere, replaceDurably } from "../files/durable-file.ts"
 import type { Log } from "../log/log.ts"
 import type { Hostname } from "../names/hostname.ts"
-import { ipAddress, type IpAddress } from "../names/ip-address.ts"
 import type { FriendName } from "../route/route.ts"
 import { OWN_MAIL } from "../smtp/delivery/target.ts"
 import { dateTime } from "../smtp/dsn/fields.ts"
 import { mimePart } from "../smtp/dsn/mime-part.ts"
 import type { MessageId, Spool } from "../store/spool.ts"
 import type { MailQueue } from "./mail-queue.ts"
+import { keepOwnMail } from "./own-mail.ts"
 import type { WaitingNote } from "./waiting-note.ts"
 
 export type NotesOptions = {
@@ -60,14 +60,16 @@ export function dailyNotes(options: NotesOptions): { stop(): void } {
 }
 
 async function noteIfDue(friend: FriendName, to: string, options: NotesOptions): Promise<void> {
-  const { stateFolder, queue, clock, log } = options
+  const { stateFolder, queue, spool, name, clock, log } = options
   const file = join(stateFolder, "notes", `${friend}.json`)
   const now = clock.now()
   const last = await readIfThere(file)
   if (last !== undefined && now < lastIn(last) + DAY_MS) return
   const note = await queue.note(friend)
   if (!note) return
-  const id = await keep(note, to, options)
+  const id = await keepOwnMail(spool, { as: OWN_MAIL, name, to: [to], at: now }, (draft) =>
+    mail(note, { id: draft, to, name, at: now }),
+  )
   await replaceDurably(file, JSON.stringify({ at: now }), 0o600)
   options.kept()
   log.info("friend told", { friend, note: id })
@@ -76,33 +78,6 @@ async function noteIfDue(friend: FriendName, to: string, options: NotesOptions):
 function lastIn(text: string): Instant {
   return (JSON.parse(text) as { readonly at: Instant }).at // written by us, whole or not at all
 }
-
-async function keep(note: WaitingNote, to: string, { spool, name, clock }: NotesOptions): Promise<MessageId> {
-  const draft = spool.draft()
-  try {
-    await draft.write(mail(note, { id: draft.id, to, name, at: clock.now() }))
-    await draft.commit({
-      friend: OWN_MAIL,
-      from: "", // RFC 5321 §4.5.5: never answered
-      recipients: [{ address: to, notify: ["NEVER"], orcpt: undefined }],
-      receivedAt: clock.now(),
-      body: "7bit",
-      smtputf8: false,
-      requireTls: false,
-      sealed: false,
-      ret: undefined,
-      envid: undefined,
-      client: { address: LOOPBACK, helo: name, tls: undefined },
-    })
-  } catch (error) {
-    await draft.discard()
-    throw error
-  }
-  return draft.id
-}
-
-/** The address of a client that is ourselves. */
-const LOOPBACK = ipAddress("127.0.0.1") as IpAddress
 
 type About = { readonly id: MessageId; readonly to: string; readonly name: Hostname; readonly at: Instant }
 

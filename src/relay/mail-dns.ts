@@ -22,6 +22,7 @@ export type MailDns = {
   readonly mx: MxResolver
   readonly nameBehind: (address: IpAddress) => Promise<VisitorName>
   readonly validation: ValidationWatch
+  readonly resolver: Resolver
   readonly isListed: (address: IpAddress, list: Hostname) => Promise<boolean>
   /** For threads, which ask by themselves. */
   readonly nameServers: readonly SocketAddress[]
@@ -47,6 +48,7 @@ export async function mailDns(
     mx: async (domain) => ((await validation.state()).kind === "on" ? validatedMx(domain) : systemMxResolver(domain)),
     nameBehind: (address) => nameBehind(address, dns),
     validation,
+    resolver: dns,
     isListed: (address, list) => isListed(dns, address, list),
     nameServers: dns.servers,
   }

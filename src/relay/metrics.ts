@@ -1,6 +1,6 @@
 /** A relay's state as metrics. */
 import type { Instant } from "../clock/clock.ts"
-import { OWN_MAIL } from "../smtp/delivery/target.ts"
+import { OWN_MAIL, TLS_REPORTS } from "../smtp/delivery/target.ts"
 import type { ValidationWatch } from "../dns/validation.ts"
 import type { Spool } from "../store/spool.ts"
 import type { Accounts } from "./accounts.ts"
@@ -33,7 +33,7 @@ export async function metricsOf(measured: Measured): Promise<readonly Metric[]> 
     ...outgoingMetrics(traffic.all(), measured.outgoing),
     ...daneMetrics(measured.validation),
     ...kernelMetrics(await kernel.counts()),
-    ...(await spoolMetrics(spool, [...friends, OWN_MAIL], now)),
+    ...(await spoolMetrics(spool, [...friends, OWN_MAIL, TLS_REPORTS], now)),
     ...mailMetrics(mailAccounts),
   ]
 }

@@ -32,6 +32,7 @@ import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
 import { BOX_EXPECTED_MS, type Inherited } from "./inherited.ts"
 import { metricsOf, type Measured } from "./metrics.ts"
 import { dailyNotes } from "./daily-notes.ts"
+import { TlsReports } from "./tls-reports.ts"
 import { doors, type Doors, type Now, type Outside } from "./doors.ts"
 import type { Bound } from "./open-listeners.ts"
 import { Outgoing } from "./outgoing.ts"
@@ -104,7 +105,20 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   const greylist = closing.adopt(openGreylist(relay.state, outside.log), (opened) => opened.close())
   const asked = { name: relay.name, nameServers: dns.nameServers, ...outside }
   const checker = closing.adopt(new Checker(asked), (checking) => checking.close())
-  const needs = { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns, checker }
+  const reports = state.adopt(
+    new TlsReports({
+      stateFolder: relay.state,
+      name: relay.name,
+      contact: () => now.standing.config.relay.tlsReports,
+      dns: dns.resolver,
+      spool,
+      kept: () => delivery.nudge(),
+      free,
+      ...outside,
+    }),
+    (counting) => counting.stop(),
+  )
+  const needs = { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns, checker, reports }
   const { delivery, mail, cutThrough } = mailParts(now, outside, needs)
   const lists = new RecipientLists(outside.clock, outside.log)
   const redirects = {
@@ -243,12 +257,13 @@ type MailNeeds = {
   readonly dns: MailDns
   readonly preludes: PreludeAccounts
   readonly checker: Checker
+  readonly reports: TlsReports
 }
 
 function mailParts(
   now: Now,
   { clock, log }: Given,
-  { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns, checker }: MailNeeds,
+  { spool, journal, greylist, tls, reach, mailAccounts, preludes, dns, checker, reports }: MailNeeds,
 ): Pick<Parts, "delivery" | "mail"> & { readonly cutThrough: CutThrough } {
   const {
     relay: { name },
@@ -264,6 +279,7 @@ function mailParts(
     limits,
     ownAddresses: now.standing.mailAddresses,
     published: dns.published,
+    judged: (outcome) => reports.count(outcome),
     resolver: dns.mx,
     nameBehind: dns.nameBehind,
     answered: (friend, answer) => mailAccounts.add(friend, answer),

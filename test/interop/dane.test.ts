@@ -2,6 +2,7 @@
  * DANE towards a friend's server, judged by real programs: Knot signs, Unbound validates, Postfix is the friend's, and
  * `waypost queue` says why mail waits.
  */
+import { gunzipSync } from "node:zlib"
 import { describe, expect, test } from "@jest/globals"
 import { eventually } from "../support/eventually.ts"
 import { runClient } from "../support/client.ts"
@@ -47,6 +48,38 @@ withJudges(["knotd", "unbound", "dig", "postfix", "swaks"], () => {
     })
   })
 
+  test("another key than the record says: the domain is told the day after, over the very hop that failed", async () => {
+    await using folder = await scratchFolder()
+    const asked = { tls: "published", record: () => `3 1 1 ${"ab".repeat(32)}`, folder: folder.path } as const
+    {
+      await using at = await household(asked)
+      await at.mail()
+      await at.relay.logged("mail-later", { code: "HOME_TLS_FAILED" })
+    }
+    await using at = await household({ ...asked, clockAheadMs: 30 * HOUR_MS })
+    const mail = await eventually("Dave has the report", async () =>
+      (await at.mailbox()).find((each) => /^Subject: Report Domain: dave\.example /m.test(each)),
+    )
+    const base64 = /^Content-Type: application\/tlsrpt\+gzip\n(?:.+\n)+\n(?<text>[A-Za-z0-9+/=\n]+)\n--/m.exec(
+      mail,
+    )?.groups
+    const report: unknown = JSON.parse(gunzipSync(Buffer.from(base64?.["text"] ?? "", "base64")).toString())
+    expect(report).toMatchObject({
+      "organization-name": "relay.bob.example",
+      "contact-info": "postmaster@bob.example",
+      policies: [
+        {
+          policy: { "policy-type": "tlsa", "policy-string": [asked.record()], "policy-domain": "dave.example" },
+          summary: { "total-successful-session-count": 0 },
+          "failure-details": [
+            { "result-type": "tlsa-invalid", "receiving-mx-hostname": "localhost", "receiving-ip": "127.0.0.1" },
+          ],
+        },
+      ],
+    })
+    expect(await at.queue()).toMatchObject([{ recipients: [{ state: "waiting" }] }]) // the mail still does not go there
+  })
+
   test("no record: published sends, dane-only keeps and says so", async () => {
     await using lax = await household({ tls: "published" })
     await lax.mail()
@@ -82,23 +115,31 @@ type Asked = {
   /** A name that this machine's own resolver has, unless nobody is to be reached. */
   readonly host?: string
   readonly resolver?: (dns: SignedDns) => string
+  /** Of the relay; its own unless given. */
+  readonly folder?: string
+  readonly clockAheadMs?: number
 }
 
+const HOUR_MS = 3_600_000
+const REPORTS = '_smtp._tls.dave.example. TXT "v=TLSRPTv1; rua=mailto:postmaster@dave.example"'
+
 /** Dave's Postfix at `localhost`, which the signed root has as well, and Bob's relay in front of it. */
-async function household({ tls, record, host = "localhost", resolver = (dns) => dns.resolver }: Asked) {
+async function household(asked: Asked) {
+  const { tls, record, host = "localhost", resolver = (dns) => dns.resolver, clockAheadMs = 0 } = asked
   await using undo = new AsyncDisposableStack()
   const home = await freePort()
   const pair = await keyPair("whoever.example")
   const tlsa = record ? [`_${home}._tcp.localhost. TLSA ${record(pair)}`] : []
-  const dns = undo.use(await signedDns(["localhost. A 127.0.0.1", ...tlsa]))
+  const dns = undo.use(await signedDns(["localhost. A 127.0.0.1", REPORTS, ...tlsa]))
   const listen = { address: "127.0.0.1", port: home }
   const postfix = undo.adopt(await startPostfix({ listen, domains: ["dave.example"], tls: pair }), (it) => it.stop())
-  const { path: folder } = undo.use(await scratchFolder())
+  const folder = asked.folder ?? undo.use(await scratchFolder()).path
   const yaml = `  resolver: { at: ["${resolver(dns)}"] }
+  tls-reports: postmaster@bob.example
 listeners: { smtp: { bind: ["127.0.0.1:0"], protocol: smtp } }
 friends: { dave: { domains: [dave.example], routes: { smtp: { mode: peer, to: "${host}:${home}", tls: ${tls} } } } }
 `
-  const relay = undo.use(await startRelayProgram(yaml, { folder }))
+  const relay = undo.use(await startRelayProgram(yaml, { folder, clockAheadMs }))
   const file = `${folder}/relay.yaml`
   const closing = undo.move()
   return {

@@ -8,7 +8,7 @@ import type { KeptMessage, KeptRecipient, Outcome } from "../../store/spool.ts"
 import type { Answer } from "./answer.ts"
 import { retryDelayMs, type Dice } from "./back-off.ts"
 import { replyText } from "./reply.ts"
-import { OWN_MAIL } from "./target.ts"
+import { isOwnMail } from "./target.ts"
 
 /** Ours, as Postfix's delay_warning_time in most hands: after this, who asked for it is told that mail is late. */
 export const DELAY_NOTICE_MS = 4 * 3_600_000
@@ -67,7 +67,7 @@ export function decide(message: KeptMessage, recipient: KeptRecipient, answer: A
 
 /** When the relay gives up. */
 export function expiry(message: KeptMessage, mailLifetimeMs: number): Instant {
-  const lifetimeMs = message.friend === OWN_MAIL ? Math.min(mailLifetimeMs, NOTICE_LIFETIME_MS) : mailLifetimeMs
+  const lifetimeMs = isOwnMail(message.friend) ? Math.min(mailLifetimeMs, NOTICE_LIFETIME_MS) : mailLifetimeMs
   return message.receivedAt + lifetimeMs
 }
 

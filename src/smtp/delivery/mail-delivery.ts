@@ -11,6 +11,7 @@ import type { Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
 import type { FriendName } from "../../route/route.ts"
 import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
+import type { TlsOutcome } from "../tls-report/outcome.ts"
 import type { PublishedTls } from "../trust/published-tls.ts"
 import { Alarm } from "./alarm.ts"
 import { failed, type Answer } from "./answer.ts"
@@ -47,6 +48,8 @@ export type DeliveryOptions = {
   readonly resolver?: MxResolver
   /** What hosts publish about their TLS; without it nothing is looked up, and `dane-only` sends nothing. */
   readonly published?: PublishedTls
+  /** Told what came of TLS with hosts that are held to what they publish, for reports. */
+  readonly judged?: (outcome: TlsOutcome) => void
   /** The name behind an address, for routes that ask for XCLIENT. */
   readonly nameBehind?: (address: IpAddress) => Promise<VisitorName>
   readonly dice?: Dice
@@ -114,10 +117,11 @@ export function mailDelivery(options: DeliveryOptions): MailDelivery {
 
 /** How next hops are reached, for whoever passes mail on beside the queue too. */
 export function wayOf(options: Omit<DeliveryOptions, "spool" | "routeOf" | "log">): Way {
-  const { name, clock, limits, ca, published, nameBehind, reachBox, dice = Math.random } = options
+  const { name, clock, limits, ca, published, judged, nameBehind, reachBox, dice = Math.random } = options
   const { ownAddresses = [], dial = dialTcp, resolver = systemMxResolver } = options
   const { connectDeadlineMs } = limits
-  return { name, ownAddresses, dial, reachBox, resolver, published, nameBehind, clock, dice, ca, connectDeadlineMs }
+  const asked = { published, judged, nameBehind }
+  return { name, ownAddresses, dial, reachBox, resolver, ...asked, clock, dice, ca, connectDeadlineMs }
 }
 
 class Scheduler implements MailDelivery {

@@ -6,7 +6,7 @@ import type { Instant } from "../../clock/clock.ts"
 import type { Log } from "../../log/log.ts"
 import type { KeptMessage, KeptRecipient, Outcome, Spool } from "../../store/spool.ts"
 import type { Decision, Notice } from "./decide.ts"
-import { OWN_MAIL } from "./target.ts"
+import { isOwnMail } from "./target.ts"
 
 /** What the queue says of it, before the reason. */
 export const NOT_TOLD = "held, not told"
@@ -17,7 +17,7 @@ export const FORGET_EVERY_MS = 3_600_000
 
 /** A failure that nobody hears of is held for the friend. A notice of our own that fails is nobody's: it is only logged. */
 export function heldForFriend(message: KeptMessage, { outcome, notice }: Decision): Outcome {
-  if (notice === undefined || !isFailure(notice) || message.friend === OWN_MAIL) return outcome
+  if (notice === undefined || !isFailure(notice) || isOwnMail(message.friend)) return outcome
   const { attempt } = notice.recipient
   const tries = attempt.at === "done" ? 0 : attempt.tries
   const why = outcome.attempt.at === "done" ? (outcome.attempt.lastReply ?? "") : ""

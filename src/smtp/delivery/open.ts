@@ -1,4 +1,5 @@
 /** From a target to a session that is ready for mail: its hosts in order, each with the TLS that the route asks for. */
+import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { Clock } from "../../clock/clock.ts"
 import type { SocketAddress } from "../../names/endpoint.ts"
@@ -12,8 +13,11 @@ import { endsHere, type Dial, type ReachBox } from "./dial.ts"
 import { mxHops, type MxRecords, type MxResolver } from "./mx.ts"
 import type { Visitor, VisitorName } from "./xclient.ts"
 import { printable } from "./reply.ts"
+import { resultType, type TlsFailure, type TlsOutcome } from "../tls-report/outcome.ts"
+import { appliedPolicy, stsPolicyApplied } from "../trust/applied-policy.ts"
 import type { NoDemand, PublishedTls } from "../trust/published-tls.ts"
 import { proofOf, shownBy, tlsOptionsFor, unproven, upgradeFor, type Demand } from "../trust/demand.ts"
+import type { StsPolicy } from "../trust/sts-policy.ts"
 import { openSession, Session, type NotOpened } from "./session.ts"
 import { hopText, type Hop, type Target } from "./target.ts"
 
@@ -30,6 +34,8 @@ export type Way = {
   readonly connectDeadlineMs: number
   /** What hosts publish about their TLS; without it nothing is looked up. */
   readonly published: PublishedTls | undefined
+  /** Told what came of TLS with hosts that are held to what they publish. */
+  readonly judged: ((outcome: TlsOutcome) => void) | undefined
   /** The name behind a visitor's address, for XCLIENT; without it none is known. */
   readonly nameBehind: ((address: IpAddress) => Promise<VisitorName>) | undefined
   /** Certificates that `verify` trusts instead of the public authorities. */
@@ -43,11 +49,7 @@ const RESOLVE_MS = 60_000
 export async function openTo(target: Target, way: Way, signal: AbortSignal): Promise<Session | Answer> {
   const found = await hopsOf(target, way)
   if ("kind" in found) return found
-  const asked = {
-    tls: target.by === "route" ? target.tls : "published",
-    foundSecurely: found.securely,
-    domain: target.domain,
-  }
+  const asked = { tls: target.tls, foundSecurely: found.securely, domain: target.domain }
   let last: NotOpened = { code: "HOME_AWAY", detail: "no host to try", tls: false }
   for (const hop of found.hops) {
     const opened = await openHop(hop, asked, { ...way, signal })
@@ -82,10 +84,13 @@ type Asked = { readonly tls: NextHopTls; readonly foundSecurely: boolean; readon
 /** RFC 7435: opportunistic TLS that fails is followed by plain text, because it promised nobody anything. */
 async function openHop(hop: Hop, asked: Asked, way: SignalledWay): Promise<Session | NotOpened> {
   const demand = await demandOf(hop, asked, way)
-  if (demand.kind === "no-demand") return { code: demand.code, detail: demand.because, tls: false }
-  const opened = await openWith(hop, demand, way)
+  if (demand.kind === "no-demand") {
+    if (demand.broken) way.judged?.(unnamedHost(hop, asked.domain, demand.broken, demand.because))
+    return { code: demand.code, detail: demand.because, tls: false }
+  }
+  const opened = await openWith(hop, demand, { ...way, domain: asked.domain })
   const again = demand.kind === "opportunistic" && !(opened instanceof Session) && opened.tls && !way.signal.aborted
-  return again ? openWith(hop, { kind: "plain" }, way) : opened
+  return again ? openWith(hop, { kind: "plain" }, { ...way, domain: asked.domain }) : opened
 }
 
 async function demandOf(
@@ -113,14 +118,26 @@ async function demandOf(
   }
 }
 
-async function openWith(hop: Hop, demand: Demand, way: SignalledWay): Promise<Session | NotOpened> {
+function unnamedHost(hop: Hop, domain: Hostname, policy: StsPolicy, reason: string): TlsOutcome {
+  const nobody = { sendingIp: undefined, receivingIp: undefined } // no connection was made
+  const failure = { result: "validation-failure", host: hostOf(hop), ...nobody, reason } as const
+  return { domain, policy: stsPolicyApplied(policy), failure }
+}
+
+async function openWith(
+  hop: Hop,
+  demand: Demand,
+  way: SignalledWay & { readonly domain: Hostname },
+): Promise<Session | NotOpened> {
   const connection = await dialled(hop, way)
   if ("code" in connection) return connection
   if (endsHere(connection, way.ownAddresses)) {
     connection.destroy()
     return { code: "NEXT_HOP_IS_US", detail: "the connection ends at this relay", tls: false }
   }
-  return openSession(connection, {
+  const ends = endsOf(connection)
+  let wrong: string | undefined
+  const opened = await openSession(connection, {
     name: way.name,
     clock: way.clock,
     signal: way.signal,
@@ -128,9 +145,39 @@ async function openWith(hop: Hop, demand: Demand, way: SignalledWay): Promise<Se
     peerName: hop.kind === "tcp" ? hop.to.host : undefined,
     tls: upgradeFor(demand),
     tlsOptions: tlsOptionsFor(demand, way.ca),
-    unproven: (socket) => unproven(demand, shownBy(socket), way.clock.now()),
+    unproven: (socket) => (wrong = unproven(demand, shownBy(socket), way.clock.now())),
     proof: proofOf(demand),
   })
+  const policy = appliedPolicy(demand)
+  if (policy && !way.signal.aborted)
+    // what we broke off ourselves says nothing about anybody
+    tellOutcome(opened, { domain: way.domain, policy, host: hostOf(hop), ...ends, wrong }, way)
+  return opened
+}
+
+type Judged = Pick<TlsOutcome, "domain" | "policy"> & Pick<TlsFailure, "host" | "sendingIp" | "receivingIp">
+
+/** What never came to STARTTLS says nothing about TLS. */
+function tellOutcome(
+  opened: Session | NotOpened,
+  about: Judged & { readonly wrong: string | undefined },
+  way: Way,
+): void {
+  const { domain, policy, wrong, ...place } = about
+  if (opened instanceof Session) return way.judged?.({ domain, policy, failure: undefined })
+  if (opened.code !== "HOME_TLS_FAILED") return
+  const { refused = false, detail: reason } = opened
+  const result = resultType({ refused, unproven: wrong !== undefined, reason })
+  way.judged?.({ domain, policy, failure: { result, ...place, reason } })
+}
+
+function hostOf(hop: Hop): string {
+  return hop.kind === "tcp" ? hop.to.host : hopText(hop)
+}
+
+function endsOf(connection: Duplex): Pick<TlsFailure, "sendingIp" | "receivingIp"> {
+  const socket = connection instanceof Socket ? connection : undefined
+  return { sendingIp: socket?.localAddress, receivingIp: socket?.remoteAddress }
 }
 
 async function dialled(

@@ -54,8 +54,13 @@ export type SessionOptions = Omit<ClientOptions, "socket"> & {
   readonly signal: AbortSignal
 }
 
-/** Why no session came about. `tls`: the handshake was to blame, so that plain text might do. */
-export type NotOpened = { readonly code: FaultCode; readonly detail: string; readonly tls: boolean }
+/** Why no session came about. `tls`: the handshake was to blame, so that plain text might do. `refused`: it took no STARTTLS. */
+export type NotOpened = {
+  readonly code: FaultCode
+  readonly detail: string
+  readonly tls: boolean
+  readonly refused?: boolean
+}
 
 /** Goes through greeting, EHLO and STARTTLS on a connected socket. */
 export function openSession(socket: Duplex, options: SessionOptions): Promise<Session | NotOpened> {
@@ -70,7 +75,8 @@ export function openSession(socket: Duplex, options: SessionOptions): Promise<Se
     }
     const fail = (error: SmtpError): void => {
       const tls = client.upgrading === true || error.code === "ETLS"
-      settle({ code: setupFault(error, tls), detail: printable(error.message), tls })
+      const refused = error.code === "ETLS" && error.response !== undefined
+      settle({ code: setupFault(error, tls), detail: printable(error.message), tls, refused })
       client.close()
       socket.destroy()
     }

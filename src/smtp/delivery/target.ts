@@ -10,6 +10,13 @@ import { failed, type Answer } from "./answer.ts"
  */
 export const OWN_MAIL: FriendName = "(relay)"
 
+/** The same for reports on TLS, which what they report must not hold up (RFC 8460 §3). */
+export const TLS_REPORTS: FriendName = "(tls-reports)"
+
+export function isOwnMail(friend: FriendName): boolean {
+  return friend === OWN_MAIL || friend === TLS_REPORTS
+}
+
 export type Target =
   | {
       readonly by: "route"
@@ -20,7 +27,7 @@ export type Target =
       /** Whose mail it is. Matters where the domain's own policy does (`tls: published`). */
       readonly domain: Hostname
     }
-  | { readonly by: "mx"; readonly domain: Hostname }
+  | { readonly by: "mx"; readonly domain: Hostname; readonly tls: "published" | "opportunistic" }
 
 /** One place to connect to. */
 export type Hop = { readonly kind: "tcp"; readonly to: Endpoint; readonly proxy?: "v1" | "v2" } | BoxHop
@@ -35,12 +42,19 @@ export type RouteOf = (friend: FriendName | undefined, domain: Hostname) => Rout
 /** The way for one recipient of a friend's message or of a notice of ours. */
 export function targetOf(friend: FriendName, address: string, routeOf: RouteOf): Target | Answer {
   const domain = domainOf(address)
-  const own = friend === OWN_MAIL
+  const own = isOwnMail(friend)
   const route = domain && routeOf(own ? undefined : friend, domain)
   const along = route && alongRoute(route, domain, own)
-  if (along) return along
-  if (own) return domain ? { by: "mx", domain } : failed("refused", "DOMAIN_UNKNOWN", "its domain is not a host name")
+  if (along) return friend === TLS_REPORTS ? withoutPublished(along) : along
+  const tls = friend === TLS_REPORTS ? "opportunistic" : "published"
+  if (own)
+    return domain ? { by: "mx", domain, tls } : failed("refused", "DOMAIN_UNKNOWN", "its domain is not a host name")
   return failed("later", "NO_ROUTE", `no mail route of ${friend} leads to that domain`)
+}
+
+/** What the operator wrote down himself (`verify`, a pin, `dane-only`) holds for reports too. */
+function withoutPublished(target: Target): Target {
+  return target.tls === "published" ? { ...target, tls: "opportunistic" } : target
 }
 
 export function domainOf(address: string): Hostname | undefined {
@@ -49,7 +63,7 @@ export function domainOf(address: string): Hostname | undefined {
 
 /** Equal for everything that shares connections, concurrency and back-off. */
 export function targetKey(target: Target): string {
-  if (target.by === "mx") return `mx ${target.domain}`
+  if (target.by === "mx") return `mx ${target.domain}${target.tls === "published" ? "" : " opportunistic"}`
   const told = target.xclient ? " xclient" : ""
   const about = target.tls === "published" ? ` ${target.domain}` : ""
   return `route ${target.friend}${told}${about} ${nextHopTlsText(target.tls)} ${target.hops.map(hopText).join(" ")}`

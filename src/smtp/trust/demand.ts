@@ -6,6 +6,7 @@ import { createHash, X509Certificate } from "node:crypto"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import type { Hostname } from "../../names/hostname.ts"
 import { CHAIN_MAX, daneMismatch, type Tlsa } from "./dane.ts"
+import type { StsPolicy } from "./sts-policy.ts"
 
 export type Demand =
   /** No TLS at all, not even where it is offered: the second try after opportunistic TLS failed. */
@@ -16,7 +17,8 @@ export type Demand =
   /** One of these keys, as SHA-256 of its SubjectPublicKeyInfo in hexadecimal. */
   | { readonly kind: "pinned"; readonly spkiSha256: readonly string[] }
   /** A certificate of a trusted authority for the host that was asked for. */
-  | { readonly kind: "certified"; readonly by: "verify" | "mta-sts" }
+  | { readonly kind: "certified"; readonly by: "verify" }
+  | { readonly kind: "certified"; readonly by: "mta-sts"; readonly policy: StsPolicy }
   /** RFC 7672: what these records say. `names`: what a certificate under a trust anchor of theirs has to be for. */
   | { readonly kind: "dane"; readonly records: readonly Tlsa[]; readonly names: readonly Hostname[] }
 

@@ -23,7 +23,13 @@ export type AskedOf = {
 }
 
 /** No connection is to be made: it is not known, or not there, what it would have to prove. */
-export type NoDemand = { readonly kind: "no-demand"; readonly code: FaultCode; readonly because: string }
+export type NoDemand = {
+  readonly kind: "no-demand"
+  readonly code: FaultCode
+  readonly because: string
+  /** The policy that does not name the host. */
+  readonly broken?: StsPolicy
+}
 
 export type PublishedTls = (asked: AskedOf) => Promise<Demand | NoDemand>
 
@@ -46,9 +52,9 @@ export function publishedTls({ dns, validation, policyFor }: PublishedSources): 
 /** RFC 8461 §5: `testing` asks for reports alone. */
 function stsDemand({ host, domain }: AskedOf, policy: StsPolicy | undefined): Demand | NoDemand {
   if (policy?.mode !== "enforce") return { kind: "opportunistic" }
-  if (stsAllows(policy, host)) return { kind: "certified", by: "mta-sts" }
+  if (stsAllows(policy, host)) return { kind: "certified", by: "mta-sts", policy }
   const because = `the MTA-STS policy of ${domain} does not name ${host}`
-  return { kind: "no-demand", code: "HOME_TLS_FAILED", because }
+  return { kind: "no-demand", code: "HOME_TLS_FAILED", because, broken: policy }
 }
 
 type None = { readonly kind: "none"; readonly because: string }

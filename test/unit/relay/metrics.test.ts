@@ -21,12 +21,15 @@ describe("a relay's metrics", () => {
       'waypost_spool_messages{friend="dave"} 2',
       'waypost_spool_messages{friend="alice"} 0',
       'waypost_spool_messages{friend="(relay)"} 1',
+      'waypost_spool_messages{friend="(tls-reports)"} 0',
       'waypost_spool_bytes{friend="dave"} 10',
       'waypost_spool_bytes{friend="alice"} 0',
       'waypost_spool_bytes{friend="(relay)"} 5',
+      'waypost_spool_bytes{friend="(tls-reports)"} 0',
       'waypost_spool_oldest_seconds{friend="dave"} 90',
       'waypost_spool_oldest_seconds{friend="alice"} 0',
       'waypost_spool_oldest_seconds{friend="(relay)"} 10',
+      'waypost_spool_oldest_seconds{friend="(tls-reports)"} 0',
     ])
   })
 

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals"
-import { OWN_MAIL, targetKey, targetOf, type Target } from "../../../../src/smtp/delivery/target.ts"
+import { OWN_MAIL, TLS_REPORTS, targetKey, targetOf, type Target } from "../../../../src/smtp/delivery/target.ts"
 import { routesOf, routeFor, routeTo } from "../../../support/delivery.ts"
 
 const route = routeTo({ port: 2525 })
@@ -21,8 +21,18 @@ test.each([
 
 test("a notice of ours goes along a route where there is one, else by MX", () => {
   expect(target(OWN_MAIL, "dave@dave.example")).toMatchObject({ by: "route" })
-  expect(target(OWN_MAIL, "carol@sender.example")).toEqual({ by: "mx", domain: "sender.example" })
+  expect(target(OWN_MAIL, "carol@sender.example")).toEqual({ by: "mx", domain: "sender.example", tls: "published" })
   expect(targetOf(OWN_MAIL, "carol@[192.0.2.1]", routeOf)).toMatchObject({ kind: "refused", code: "DOMAIN_UNKNOWN" })
+})
+
+test("a report on TLS goes as a notice does, but is not held up by what is published", () => {
+  const along = (tls: "published" | "dane-only") =>
+    targetOf(TLS_REPORTS, "postmaster@dave.example", routesOf(routeFor(route.to, tls)))
+  expect(along("published")).toMatchObject({ by: "route", tls: "opportunistic" })
+  expect(along("dane-only")).toMatchObject({ by: "route", tls: "dane-only" })
+  const [report, notice] = [TLS_REPORTS, OWN_MAIL].map((friend) => target(friend, "carol@sender.example"))
+  expect(report).toEqual({ by: "mx", domain: "sender.example", tls: "opportunistic" })
+  expect(report && targetKey(report)).not.toBe(notice && targetKey(notice))
 })
 
 test("a route that is not peer mail leads nowhere", () => {

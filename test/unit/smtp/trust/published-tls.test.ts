@@ -48,10 +48,11 @@ describe("a domain with an MTA-STS policy", () => {
   }
 
   test("in mode enforce: its hosts must have a certificate, others get nothing", async () => {
-    expect(await demanded({}, {}, policy("enforce", HOST))).toEqual({ kind: "certified", by: "mta-sts" })
+    expect(await demanded({}, {}, policy("enforce", HOST))).toMatchObject({ kind: "certified", by: "mta-sts" })
     expect(await demanded({}, {}, policy("enforce", "mx2.dave.example"))).toMatchObject({
       code: "HOME_TLS_FAILED",
       because: "the MTA-STS policy of dave.example does not name mx.dave.example",
+      broken: { mode: "enforce", mx: [{ name: "mx2.dave.example" }] },
     })
   })
 
