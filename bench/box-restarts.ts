@@ -189,13 +189,14 @@ function waypost(...words: readonly string[]): ChildProcess {
   })
 }
 
-/** Resolves to everything a program has written as soon as the text is part of it; rejects when it ends before. */
+/** Resolves to everything a program has written as soon as the text is part of it; rejects when it ends, or is not replaced, before. */
 function says(program: ChildProcess, text: string): Promise<string> {
   let said = ""
   return new Promise((resolve, reject) => {
     program.stdout?.setEncoding("utf8").on("data", (piece: string) => {
       said += piece
       if (said.includes(text)) resolve(said)
+      if (said.includes('"msg":"not replaced"')) reject(new Error(`a hand-over failed:\n${said}`))
     })
     program.once("close", () => reject(new Error(`it ended before it said ${text}:\n${said}`)))
   })
