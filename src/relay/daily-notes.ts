@@ -11,12 +11,12 @@ import { readIfThere, replaceDurably } from "../files/durable-file.ts"
 import type { Log } from "../log/log.ts"
 import type { Hostname } from "../names/hostname.ts"
 import type { FriendName } from "../route/route.ts"
+import { keepOwnMail, plainly } from "../smtp/delivery/own-mail.ts"
 import { OWN_MAIL } from "../smtp/delivery/target.ts"
 import { dateTime } from "../smtp/dsn/fields.ts"
 import { mimePart } from "../smtp/dsn/mime-part.ts"
 import type { MessageId, Spool } from "../store/spool.ts"
 import type { MailQueue } from "./mail-queue.ts"
-import { keepOwnMail } from "./own-mail.ts"
 import type { WaitingNote } from "./waiting-note.ts"
 
 export type NotesOptions = {
@@ -67,8 +67,8 @@ async function noteIfDue(friend: FriendName, to: string, options: NotesOptions):
   if (last !== undefined && now < lastIn(last) + DAY_MS) return
   const note = await queue.note(friend)
   if (!note) return
-  const id = await keepOwnMail(spool, { as: OWN_MAIL, name, to: [to], at: now }, (draft) =>
-    mail(note, { id: draft, to, name, at: now }),
+  const id = await keepOwnMail(spool, { as: OWN_MAIL, name, at: now }, (draft) =>
+    plainly(mail(note, { id: draft, to, name, at: now }), [to]),
   )
   await replaceDurably(file, JSON.stringify({ at: now }), 0o600)
   options.kept()

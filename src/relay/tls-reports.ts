@@ -10,13 +10,13 @@ import type { Resolver } from "../dns/resolver.ts"
 import { readIfThere, replaceDurably } from "../files/durable-file.ts"
 import type { Log } from "../log/log.ts"
 import type { Hostname } from "../names/hostname.ts"
+import { keepOwnMail, plainly } from "../smtp/delivery/own-mail.ts"
 import { TLS_REPORTS } from "../smtp/delivery/target.ts"
 import { reportAddresses } from "../smtp/tls-report/record.ts"
 import type { TlsOutcome } from "../smtp/tls-report/outcome.ts"
 import { reportMail } from "../smtp/tls-report/report.ts"
 import { counted, type DayTally } from "../smtp/tls-report/tally.ts"
 import type { Spool } from "../store/spool.ts"
-import { keepOwnMail } from "./own-mail.ts"
 
 export type TlsReportsOptions = {
   readonly stateFolder: string
@@ -123,8 +123,8 @@ export class TlsReports {
     const to = reportAddresses(records.flatMap((one) => (one.type === "TXT" ? [one.text] : [])))
     if (to.length === 0) return true
     const at = clock.now()
-    const id = await keepOwnMail(spool, { as: TLS_REPORTS, name, to, at }, (draft) =>
-      reportMail(tally, { name, contact }, { id: draft, to, at }),
+    const id = await keepOwnMail(spool, { as: TLS_REPORTS, name, at }, (draft) =>
+      plainly(reportMail(tally, { name, contact }, { id: draft, to, at }), to),
     )
     kept()
     log.info("TLS reported", { domain, day, to: to.join(" "), report: id })

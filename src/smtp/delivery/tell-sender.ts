@@ -3,12 +3,12 @@ import type { Clock } from "../../clock/clock.ts"
 import { kindOf } from "../../faults/faults.ts"
 import type { Log } from "../../log/log.ts"
 import type { Hostname } from "../../names/hostname.ts"
-import { ipAddress, type IpAddress } from "../../names/ip-address.ts"
 import type { KeptMessage, Spool } from "../../store/spool.ts"
 import { writeReport } from "../dsn/report.ts"
 import type { Action, Original, ReportedRecipient } from "../dsn/reported.ts"
 import { statusOf, type Answer } from "./answer.ts"
 import { expiry, type Notice } from "./decide.ts"
+import { keepOwnMail } from "./own-mail.ts"
 import { replyText } from "./reply.ts"
 import { OWN_MAIL } from "./target.ts"
 
@@ -46,34 +46,15 @@ export async function tellSender(message: KeptMessage, notices: readonly Notice[
   const told = notices.filter((notice) => isTellable(message, notice, teller))
   for (const notice of notices) if (!told.includes(notice)) untold(message, notice, log)
   if (told.length === 0) return
-  const draft = spool.draft()
-  try {
-    const original = await originalOf(message, spool)
-    const recipients = told.map((notice) => reported(message, notice, teller))
-    const notification = writeReport({ id: draft.id, reporter: name, at: clock.now(), original, recipients })
-    await draft.write(notification.bytes)
-    await draft.commit({
-      friend: OWN_MAIL,
-      from: "", // RFC 5321 §4.5.5
-      recipients: [{ address: notification.to, notify: undefined, orcpt: undefined }],
-      receivedAt: clock.now(),
-      body: notification.smtputf8 ? "8bitmime" : "7bit",
-      smtputf8: notification.smtputf8,
-      requireTls: false,
-      sealed: false,
-      ret: undefined,
-      envid: undefined,
-      client: { address: LOOPBACK, helo: name, tls: undefined },
-    })
-  } catch (error) {
-    await draft.discard()
-    throw error
-  }
-  log.info("sender-told", { message: message.id, notice: draft.id, recipients: told.length })
+  const original = await originalOf(message, spool)
+  const recipients = told.map((notice) => reported(message, notice, teller))
+  const at = clock.now()
+  const id = await keepOwnMail(spool, { as: OWN_MAIL, name, at }, (draft) => {
+    const { bytes, to, smtputf8 } = writeReport({ id: draft, reporter: name, at, original, recipients })
+    return { bytes, recipients: [{ address: to, notify: undefined, orcpt: undefined }], smtputf8 }
+  })
+  log.info("sender-told", { message: message.id, notice: id, recipients: told.length })
 }
-
-/** The address of a client that is ourselves. */
-const LOOPBACK = ipAddress("127.0.0.1") as IpAddress
 
 /** What no sender is told is in the log: a double bounce (RFC 5321 §6.1), or a sender who may not be told. */
 function untold({ id, from }: KeptMessage, { what, recipient, answer }: Notice, log: Log): void {
