@@ -3,8 +3,9 @@ import { once } from "node:events"
 import { createServer as createWebServer, type RequestListener } from "node:http"
 import { createServer as createSecureWebServer } from "node:https"
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net"
-import type { Readable } from "node:stream"
+import { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
+import { pipeline } from "node:stream/promises"
 import { SMTPServer, type SMTPServerSession } from "smtp-server"
 import { eventually } from "../../support/eventually.ts"
 import { keyPair, type KeyPair } from "../../support/key-pair.ts"
@@ -43,6 +44,7 @@ export class Box implements AsyncDisposable {
   readonly #letters: Letter[] = []
   readonly #sockets = new Set<Socket>()
   #servers: Server[] = []
+  readonly #offered = new Map<string, Buffer>()
   #page = "Hello!"
   #people: readonly string[] | undefined
   #program: BoxProgram | undefined
@@ -70,6 +72,11 @@ export class Box implements AsyncDisposable {
   /** What her web server shows to everybody who asks. */
   shows(page: string): void {
     this.#page = page
+  }
+
+  /** Something big on her web server, under this path. */
+  offers(path: string, content: Buffer): void {
+    this.#offered.set(path, content)
   }
 
   /** From here on her mail server refuses everybody else. */
@@ -207,7 +214,10 @@ export class Box implements AsyncDisposable {
       void text(request).then((body) => {
         const from = request.headers.via?.includes("relay.bob.example") ? "Bob" : undefined
         this.#letters.push({ text: `${request.method} ${request.url}\n${body}`, sealed, from })
-        return response.end(`${this.#page}\n`)
+        const offered = this.#offered.get(request.url ?? "")
+        if (offered)
+          pipeline(Readable.from(piecesOf(offered)), response).catch(() => {}) // they hung up
+        else response.end(`${this.#page}\n`)
       })
     }
   }
@@ -242,4 +252,11 @@ export class Box implements AsyncDisposable {
     this.#letters.push({ text: await text(content), sealed: session.secure, from, calledFrom: session.remoteAddress })
     done()
   }
+}
+
+const PIECE_BYTES = 64 * 1024
+
+/** So that no more of it is read than goes out. */
+function* piecesOf(content: Buffer): Generator<Buffer> {
+  for (let from = 0; from < content.length; from += PIECE_BYTES) yield content.subarray(from, from + PIECE_BYTES)
 }

@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers"
 import type { TLSSocket } from "node:tls"
 import SMTPConnection from "nodemailer/lib/smtp-connection"
 import type { Directory } from "./directory.ts"
+import { Download } from "./download.ts"
 import { logIn } from "./mailbox.ts"
 import type { Person } from "./ladder.ts"
 import type { Story } from "./story.ts"
@@ -104,6 +105,16 @@ export class Carol {
     return outcome
   }
 
+  /** Begins to fetch something big; it goes on while other things happen. */
+  async downloads(url: string): Promise<Download> {
+    const asked = new URL(url)
+    const download = await Download.begin(this.#requestOf(asked, "GET"))
+    const sealedFor = this.#sealedFor(download.response)
+    const byGateway = download.response.headers.via !== undefined
+    this.#story.says("Carol", byGateway ? "Bob" : (sealedFor ?? person(asked.hostname)), `GET ${url}`, sealedFor)
+    return download
+  }
+
   /** Gets no page at all. */
   async cannotVisit(url: string): Promise<void> {
     const got = await this.#ask(new URL(url), "", false).then(
@@ -158,12 +169,22 @@ export class Carol {
 
   async #ask(url: URL, writes: string, namesNobody: boolean): Promise<Outcome> {
     const service = url.protocol === "https:" ? "https" : "http"
+    const request = this.#requestOf(url, "POST", namesNobody)
+    const { reply, sealedFor, via } = await this.#answerTo(request, writes)
+    const owner = service === "https" ? sealedFor : undefined
+    // RFC 9110 §15.6: only a gateway answers so.
+    const byGateway = via || ["502", "503", "504"].includes(reply)
+    return { reply, sealedFor: owner, from: byGateway ? "Bob" : (owner ?? person(url.hostname)) }
+  }
+
+  #requestOf(url: URL, method: "GET" | "POST", namesNobody = false): ClientRequest {
+    const service = url.protocol === "https:" ? "https" : "http"
     const { address: host, port } = this.#directory.where(service, url.hostname)
     const asked = {
       host,
       port,
       ...fromCarol(host),
-      method: "POST",
+      method,
       path: url.pathname,
       headers: { host: url.hostname },
       agent: false,
@@ -173,12 +194,7 @@ export class Carol {
       servername: namesNobody ? "" : url.hostname,
       checkServerIdentity: () => undefined,
     }
-    const request = service === "https" ? secureRequest({ ...asked, ...tls }) : plainRequest(asked)
-    const { reply, sealedFor, via } = await this.#answerTo(request, writes)
-    const owner = service === "https" ? sealedFor : undefined
-    // RFC 9110 §15.6: only a gateway answers so.
-    const byGateway = via || ["502", "503", "504"].includes(reply)
-    return { reply, sealedFor: owner, from: byGateway ? "Bob" : (owner ?? person(url.hostname)) }
+    return service === "https" ? secureRequest({ ...asked, ...tls }) : plainRequest(asked)
   }
 
   async #answerTo(
@@ -187,10 +203,13 @@ export class Carol {
   ): Promise<{ reply: string; sealedFor: Person | undefined; via: boolean }> {
     request.end(writes)
     const [response] = (await once(request, "response")) as [IncomingMessage]
-    const sealedFor =
-      "getPeerX509Certificate" in response.socket ? this.#ownerOf(response.socket as TLSSocket) : undefined
+    const sealedFor = this.#sealedFor(response)
     this.#lastPage = await text(response)
     return { reply: String(response.statusCode), sealedFor, via: response.headers.via !== undefined }
+  }
+
+  #sealedFor({ socket }: IncomingMessage): Person | undefined {
+    return "getPeerX509Certificate" in socket ? this.#ownerOf(socket as TLSSocket) : undefined
   }
 
   #ownerOf(socket: TLSSocket): Person {

@@ -20,6 +20,8 @@ export type Carries = {
   /** An address of the relay's machine that is this friend's alone. */
   readonly ownAddress?: string
   readonly promise?: "sealed"
+  /** What may pass on all dedicated connections of this friend together, "50kB/s". */
+  readonly rate?: string
   /** The friend's box comes to the relay, and the routes lead through its tunnel. */
   readonly byTunnel?: true
   /** Peer mail by the tunnel: whom kept mail is encrypted to. */
@@ -142,6 +144,7 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, {
     ...(carries.promise ? [`    promise: ${carries.promise}`] : []),
     `    domains: [${box.domain}]`,
     ...(carries.ownAddress ? [`    addresses: ["${carries.ownAddress}"]`] : []),
+    ...(carries.rate ? [`    rate: ${carries.rate}`] : []),
     ...(carries.outgoingMail ? ["    outgoing-mail: true"] : []),
     "    routes:",
     ...routes,
