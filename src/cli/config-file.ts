@@ -11,7 +11,11 @@ export async function readConfigFile(path: string): Promise<ConfigRead> {
 
 /** As `readConfigFile`, for who can do nothing without a configuration. Rejects with a ConfigurationError. */
 export async function loadConfigFile(path: string): Promise<Config> {
-  const read = await readConfigFile(path)
+  return faultless(await readConfigFile(path))
+}
+
+/** Throws a ConfigurationError. */
+export function faultless(read: ConfigRead): Config {
   if (read.kind === "faults") throw new ConfigurationError(read.faults.map(configFaultText))
   return read.config
 }

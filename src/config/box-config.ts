@@ -109,7 +109,7 @@ export function readBoxConfig(text: string, file: string): BoxConfigRead {
   if (content && Object.keys(content.relays).length === 0) {
     source.faultAt(["relays"], "no relay is listed", "at least one: `waypost join` adds it")
   }
-  const [first, ...more] = source.faults.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  const [first, ...more] = source.faultsInOrder
   if (first) return { kind: "faults", faults: [first, ...more] }
   if (!content) throw new Error("a file without content and without faults") // readShaped tells one of the two
   return { kind: "config", config: built(content, dirname(resolve(file))) }

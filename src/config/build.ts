@@ -46,6 +46,7 @@ function builtFriend(name: string, friend: FileFriend, { listeners, folder }: Ar
     name,
     promise,
     domains,
+    takesOver: friend["takes-over"],
     addresses,
     bytesPerSecondMax: rate,
     notesTo: friend["notes-to"],

@@ -4,7 +4,7 @@
  * not there has been told already.
  */
 import { endpointText, type SocketAddress } from "../names/endpoint.ts"
-import { patternText } from "../names/hostname.ts"
+import { parentOf, patternText, type HostPattern } from "../names/hostname.ts"
 import { didYouMean } from "../names/nearest.ts"
 import { OUTGOING_MAIL } from "../route/route.ts"
 import { reaches } from "./matches.ts"
@@ -19,6 +19,7 @@ export function crossCheck(draft: Draft, source: Source): void {
   checkBinds(draft, source)
   checkListenersFriends(draft, source)
   checkClaims(draft, source)
+  checkTakenOver(draft, source)
   checkRelayName(draft, source)
   checkAddressesReached(draft, source)
   checkOutgoingMail(draft, source)
@@ -132,17 +133,33 @@ function checkClaims(draft: Draft, source: Source): void {
   }
 }
 
+/** A name that is taken over is one of the friend's, or stands below a wildcard of his. */
+function checkTakenOver(draft: Draft, source: Source): void {
+  for (const [friend, { domains, "takes-over": takesOver }] of Object.entries(draft.friends)) {
+    for (const [index, taken] of (domains && takesOver ? takesOver : []).entries()) {
+      if (domains?.some((domain) => covers(domain, taken))) continue
+      source.faultAt(
+        ["friends", friend, "takes-over", index],
+        `${patternText(taken)} is not among ${friend}'s domains`,
+        "list it there too, or leave it out",
+      )
+    }
+  }
+}
+
+function covers(domain: HostPattern, { name, wildcard }: HostPattern): boolean {
+  if (domain.wildcard === wildcard) return domain.name === name
+  return domain.wildcard && parentOf(name) === domain.name
+}
+
 /** Whoever asks for the relay by name must not reach a friend's box, and the relay's certificate is not the friend's. */
 function checkRelayName(draft: Draft, source: Source): void {
   const relayName = draft.relay.name
   if (!relayName) return
   for (const [friend, { domains }] of Object.entries(draft.friends)) {
     for (const [index, domain] of (domains ?? []).entries()) {
-      const covers = domain.wildcard
-        ? relayName.slice(relayName.indexOf(".") + 1) === domain.name
-        : relayName === domain.name
       const path: Path = ["friends", friend, "domains", index]
-      if (covers)
+      if (covers(domain, { name: relayName, wildcard: false }))
         source.faultAt(
           path,
           `${patternText(domain)} covers the relay's own name ${relayName}`,

@@ -19,7 +19,7 @@ export type ConfigRead =
 export function readConfig(text: string, file: string): ConfigRead {
   const source = new Source(text, file)
   const content = readContent(source)
-  const [first, ...more] = source.faults.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  const [first, ...more] = source.faultsInOrder
   if (first) return { kind: "faults", faults: [first, ...more] }
   if (!content) throw new Error("a file without content and without faults") // readContent tells one of the two
   return { kind: "config", config: buildConfig(content, dirname(resolve(file))) }

@@ -43,6 +43,11 @@ const endpointText = leaf(
   "a place to connect to",
   'host and port, as in "10.0.0.5:443" or "mx.dave.example:25", or box for the friend\'s tunnel',
 )
+const hostPatternText = leaf(
+  hostPattern,
+  "a host name",
+  'a host name, or one level below it, as in alice.example or "*.alice.example"',
+)
 const deadline = leaf(
   (text) => within(durationMs(text), DEADLINE_MS_MAX),
   "a duration that a deadline can have",
@@ -213,14 +218,12 @@ export const friendSchema = z
       .meta({ description: "none, or sealed: the relay refuses to start if a route lets it read" })
       .default("none"),
     domains: z
-      .array(
-        leaf(
-          hostPattern,
-          "a host name",
-          'a host name, or one level below it, as in alice.example or "*.alice.example"',
-        ),
-      )
+      .array(hostPatternText)
       .meta({ description: 'a list of host names, as in [alice.example, "*.alice.example"]' })
+      .default([]),
+    "takes-over": z
+      .array(hostPatternText)
+      .meta({ description: "those of domains that another friend had within 30 days and has given to this one" })
       .default([]),
     addresses: z
       .array(leaf(ipAddress, "an IP address", "an IP address, as in 203.0.113.7 or 2001:db8::7"))

@@ -46,6 +46,11 @@ export class Source {
     this.content = this.#values()
   }
 
+  /** As they stand in the file. */
+  get faultsInOrder(): readonly ConfigFault[] {
+    return this.faults.toSorted((a, b) => a.line - b.line || a.column - b.column)
+  }
+
   /** Adds a fault at the value that stands at `path`, or at the nearest thing around it that is there. */
   faultAt(path: Path, wrong: string, right: string): void {
     this.#add(this.#offsetOf(path, "value"), wrong, right)

@@ -11,6 +11,7 @@ import type { Engine } from "../net/engine.ts"
 import type { Internet } from "../net/internet.ts"
 import type { Verdict } from "../policy/verdict.ts"
 import type { FriendName } from "../route/route.ts"
+import { carriedNamesIn, type CarriedNames } from "../store/carried-names.ts"
 import { warn } from "./assessment.ts"
 import type { Now } from "./doors.ts"
 import type { Inherited } from "./inherited.ts"
@@ -65,7 +66,7 @@ export type Legacy = {
 /** Ours: whoever was accepted before the other relay served alone may still have to say where he wants to go. */
 const SETTLE_MS = 500
 
-/** Starts everything or nothing. Rejects with PROMISE_BROKEN, BIND_REFUSED or STATE_LOCKED, or with what the system says. */
+/** Starts everything or nothing. Rejects with PROMISE_BROKEN, BIND_REFUSED, STATE_LOCKED or STATE_DAMAGED, or with what the system says. */
 export async function startRelay(config: Config, options: RelayOptions): Promise<Relay> {
   const { clock, log, inherited } = options
   const now: Now = { standing: new Standing(config) }
@@ -74,17 +75,24 @@ export async function startRelay(config: Config, options: RelayOptions): Promise
   await parts.resolved.follow(backendsOf(config))
   parts.traffic.follow(config.friends)
   await parts.listeners.change(config.listeners)
+  const names = carriedNamesIn(config.relay.state)
+  await names.remember(config.friends, clock.now())
   parts.offers.follow(now.standing.sharedMailRoutes)
   await parts.kernel.lead(kernelRoutes(config))
   for (const place of inherited?.sockets.closeRest() ?? []) log.warn("given a socket that no listener names", { place })
   parts.delivery.start()
-  const relay = new RunningRelay(now, parts, { clock, log, closing: undo.move() })
+  const relay = new RunningRelay(now, parts, { clock, log, names, closing: undo.move() })
   relay.tell()
   log.info("started", { name: config.relay.name, friends: config.friends.length })
   return relay
 }
 
-type Running = { readonly clock: Clock; readonly log: Log; readonly closing: AsyncDisposableStack }
+type Running = {
+  readonly clock: Clock
+  readonly log: Log
+  readonly names: CarriedNames
+  readonly closing: AsyncDisposableStack
+}
 
 class RunningRelay implements Relay {
   readonly #now: Now
@@ -134,6 +142,7 @@ class RunningRelay implements Relay {
       await this.#parts.resolved.follow(backendsOf(before.config))
       throw error
     }
+    await this.#rememberNames(config)
     await this.#parts.resolved.follow(backendsOf(config))
     this.#parts.offers.follow(after.sharedMailRoutes)
     this.#parts.traffic.follow(config.friends)
@@ -143,6 +152,14 @@ class RunningRelay implements Relay {
       this.#running.log.warn("needs a restart to change", { setting })
     }
     this.tell()
+  }
+
+  /** They are carried already, whether the disk takes it or not. */
+  async #rememberNames({ friends }: Config): Promise<void> {
+    const { names, clock, log } = this.#running
+    await names
+      .remember(friends, clock.now())
+      .catch((error: unknown) => log.error("names not remembered", { why: String(error) }))
   }
 
   /** A box that was let in on other terms is told, and may go. */

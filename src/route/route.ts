@@ -135,6 +135,8 @@ export type Friend = {
   readonly name: FriendName
   readonly promise: Promised
   readonly domains: readonly HostPattern[]
+  /** Names that were another friend's a short while ago, who has agreed. */
+  readonly takesOver: readonly HostPattern[]
   readonly addresses: readonly IpAddress[]
   /** Of all dedicated connections together, both directions; `undefined`: as fast as it goes. */
   readonly bytesPerSecondMax: number | undefined

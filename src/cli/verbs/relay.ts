@@ -2,9 +2,10 @@ import { systemClock } from "../../clock/clock.ts"
 import { fired } from "../../clock/grace.ts"
 import type { Log } from "../../log/log.ts"
 import { chooseEngine } from "../../net/choose-engine.ts"
+import { readRelayFile } from "../../relay/quarantine.ts"
 import { startRelay, type Relay } from "../../relay/relay.ts"
 import { complaintOf } from "../complaint.ts"
-import { loadConfigFile } from "../config-file.ts"
+import { faultless } from "../config-file.ts"
 import { endAnyway } from "../end-anyway.ts"
 import { EXIT } from "../exit-code.ts"
 import { followFile } from "../follow-file.ts"
@@ -39,7 +40,7 @@ export const relay = verb({
     let summarised = !process.stdout.isTTY
     const log = quietUntil(() => summarised, programLog())
     endOnBug(log)
-    const config = await loadConfigFile(file)
+    const config = faultless(await readRelayFile(file, systemClock))
     const engine = chooseEngine({ log, wish })
     const manager = serviceManager(log)
     const running = await startRelay(config, { clock: systemClock, log, engine, inherited })
@@ -84,7 +85,7 @@ function endOnBug(log: Log): void {
 async function reload(file: string, running: Relay, { log, manager }: Told): Promise<void> {
   void manager.reloading()
   try {
-    await running.reload(await loadConfigFile(file))
+    await running.reload(faultless(await readRelayFile(file, systemClock)))
     log.info("reloaded", { file })
   } catch (error) {
     for (const fault of complaintOf(error).text.split("\n")) log.error("not reloaded", { fault })

@@ -4,10 +4,11 @@
  */
 import { readFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { readConfig, configFaultText } from "../../../src/config/read-config.ts"
+import { configFaultText } from "../../../src/config/read-config.ts"
 import type { Config } from "../../../src/config/config.ts"
 import type { Log } from "../../../src/log/log.ts"
 import { chooseEngine } from "../../../src/net/choose-engine.ts"
+import { readRelayFile } from "../../../src/relay/quarantine.ts"
 import { startRelay, type Relay } from "../../../src/relay/relay.ts"
 import type { Internet } from "../../../src/net/internet.ts"
 import { otherInternet, type OtherInternet } from "../../support/other-internet.ts"
@@ -54,7 +55,7 @@ async function bring(use: (config: Config) => Promise<unknown>): Promise<void> {
 }
 
 async function configuration(): Promise<Config> {
-  const read = readConfig(await readFile(file, "utf8"), file)
+  const read = await readRelayFile(file, clock)
   if (read.kind === "faults") throw new Error(read.faults.map(configFaultText).join("\n"))
   return read.config
 }

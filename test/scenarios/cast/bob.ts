@@ -39,6 +39,7 @@ import { INTERNET_FILE, type FromBob, type ToBob } from "./bob-messages.ts"
 import type { Box } from "./box.ts"
 import {
   configurationText,
+  domainsOf,
   listOf,
   nameOf,
   type Carried,
@@ -133,8 +134,14 @@ export class Bob implements AsyncDisposable {
   async refusesToCarry(box: Box, carries: Carries): Promise<string> {
     const answer = await this.#toldToCarry(box, carries)
     if (answer.said !== "refused") throw new Error("Bob's relay carries what it should have refused")
-    this.#story.found(this.#person, `is not allowed to carry it: ${answer.why.split(":")[0]}`)
+    this.#story.found(this.#person, `is not allowed to carry it: ${inShort(answer.why)}`)
     return answer.why
+  }
+
+  /** Takes a friend's entry out of his file; his relay hears of it with the next thing that it is told. */
+  strikesOut(box: Box): void {
+    this.#carried = this.#carried.filter((carried) => carried.box !== box)
+    this.#story.happens(`${this.#person} strikes ${box.person} out of his file`)
   }
 
   /**
@@ -448,9 +455,16 @@ export class Bob implements AsyncDisposable {
       const where = bound.find(
         ({ listener, asked }) => listener === service && asked.address === (carries.ownAddress ?? shared),
       )
-      if (where && carries[service]) this.#directory.names(service, box.domain, where.bound)
+      if (!where || !carries[service]) continue
+      for (const domain of domainsOf({ box, carries })) this.#directory.names(service, domain, where.bound)
     }
   }
+}
+
+/** The code of a fault, or what is wrong with the file, without the place and the remedy. */
+function inShort(why: string): string {
+  const [, wrong] = /relay\.yaml:\d+:\d+: ([^;]+)/.exec(why) ?? []
+  return wrong ?? why.replace(/:.*$/s, "")
 }
 
 function ownerOf(route: string): string {

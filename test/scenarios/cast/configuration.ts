@@ -17,6 +17,10 @@ export type Carries = {
   readonly http?: Mode
   /** Any protocol, on a port of the friend's own. */
   readonly tcp?: "dedicated"
+  /** The names that are carried for the friend, if not the box's own. */
+  readonly domains?: readonly string[]
+  /** Those of them that another friend has given up, as Bob says. */
+  readonly takesOver?: readonly string[]
   /** An address of the relay's machine that is this friend's alone. */
   readonly ownAddress?: string
   readonly promise?: "sealed"
@@ -142,7 +146,8 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, {
   return [
     `  ${nameOf(box)}:`,
     ...(carries.promise ? [`    promise: ${carries.promise}`] : []),
-    `    domains: [${box.domain}]`,
+    `    domains: [${domainsOf({ box, carries }).join(", ")}]`,
+    ...(carries.takesOver ? [`    takes-over: [${carries.takesOver.join(", ")}]`] : []),
     ...(carries.ownAddress ? [`    addresses: ["${carries.ownAddress}"]`] : []),
     ...(carries.rate ? [`    rate: ${carries.rate}`] : []),
     ...(carries.outgoingMail ? ["    outgoing-mail: true"] : []),
@@ -154,6 +159,10 @@ function friend({ box, carries }: Carried, port: (service: Service) => number, {
 /** The file with a friend's hashed recipients, beside Bob's configuration. */
 export function listOf(box: Box): string {
   return `./${nameOf(box)}.recipients`
+}
+
+export function domainsOf({ box, carries }: Carried): readonly string[] {
+  return carries.domains ?? [box.domain]
 }
 
 export function nameOf(box: Box): string {

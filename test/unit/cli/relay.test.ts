@@ -81,6 +81,22 @@ friends:
     expect(err).toMatch(/alice\/http breaks "promise: sealed".*\n"waypost explain PROMISE_BROKEN" says more\.\n$/)
   })
 
+  test("gives nobody a name that was another friend's: not on a reload, nor at start, where the file does not say so", async () => {
+    const names = (friend: string, more = ""): string =>
+      configuration("own").replaceAll("alice", friend).replace("{ routes", `{ domains: [alice.example]${more}, routes`)
+    await writeFile(file, names("alice"))
+    const { child, events } = await started()
+    await writeFile(file, names("mallory"))
+    const complaint = await eventually("a complaint", () => events.find(({ msg }) => msg === "not reloaded"))
+    expect(complaint["fault"]).toMatch(/relay\.yaml:5:24: alice\.example was carried for alice less than 30 days ago; /)
+    child.kill("SIGTERM")
+    await once(child, "exit")
+    const { code, err } = await waypost("relay", "-c", file)
+    expect({ code, err }).toEqual({ code: 78, err: `${String(complaint["fault"])}\n` })
+    await writeFile(file, names("mallory", ", takes-over: [alice.example]"))
+    await started()
+  })
+
   test("ends with 1 and one sentence where it cannot listen", async () => {
     await writeFile(file, configuration("own").replace("127.0.0.1:0", "192.0.2.99:25"))
     const { code, err } = await waypost("relay", "-c", file)

@@ -75,6 +75,7 @@ describe("the promise that no route lets the relay read", () => {
     promise: "sealed",
     domains: [],
     addresses: [],
+    takesOver: [],
     bytesPerSecondMax: undefined,
     notesTo: undefined,
     wakeFrom: [],
