@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { household, nginxText, relayText, type Household } from "../support/household.ts"
-import { judge } from "../support/installed.ts"
+import { missing } from "../support/installed.ts"
 import { keyPair, spkiSha256, type KeyPair } from "../support/key-pair.ts"
 import { publicAddress, whyNoNamespaces } from "../support/namespaces.ts"
 import { startPostfix, type Postfix } from "../support/postfix.ts"
@@ -12,11 +12,6 @@ import { eventually } from "../support/eventually.ts"
 
 const why = whyNoNamespaces() ?? missing("chromium", "curl", "nginx", "ssh", "sshd", "swaks", "postfix")
 if (why !== undefined) process.stderr.write(`SKIPPED: ${why}\n`)
-
-function missing(...names: readonly Parameters<typeof judge>[0][]): string | undefined {
-  const absent = names.filter((name) => judge(name) === undefined)
-  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined
-}
 
 const RELAY = relayText({
   listeners: `

@@ -5,17 +5,12 @@ import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { household, type Household, type Started } from "../support/household.ts"
-import { judge } from "../support/installed.ts"
+import { missing } from "../support/installed.ts"
 import { publicAddress, whyNoNamespaces } from "../support/namespaces.ts"
 import { eventually } from "../support/eventually.ts"
 
 const why = whyNoNamespaces() ?? missing("curl", "nginx")
 if (why !== undefined) process.stderr.write(`SKIPPED: ${why}\n`)
-
-function missing(...names: readonly Parameters<typeof judge>[0][]): string | undefined {
-  const absent = names.filter((name) => judge(name) === undefined)
-  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined
-}
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url))
 /** Alice's own addresses at Bob's relay. */

@@ -7,7 +7,7 @@ import { appendFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { eximSends } from "../support/exim.ts"
 import { household, type Household } from "../support/household.ts"
-import { judge } from "../support/installed.ts"
+import { missing } from "../support/installed.ts"
 import { keyPair, type KeyPair } from "../support/key-pair.ts"
 import { whyNoNamespaces, type HostName } from "../support/namespaces.ts"
 import { startPostfix, type Postfix } from "../support/postfix.ts"
@@ -15,11 +15,6 @@ import { eventually } from "../support/eventually.ts"
 
 const why = whyNoNamespaces() ?? missing("postfix", "exim4", "proxychains4", "curl")
 if (why !== undefined) process.stderr.write(`SKIPPED: ${why}\n`)
-
-function missing(...names: readonly Parameters<typeof judge>[0][]): string | undefined {
-  const absent = names.filter((name) => judge(name) === undefined)
-  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined
-}
 
 /** Public addresses, which those for documentation are not: the relay would refuse them. Nothing leaves the namespaces. */
 const ALICES = "11.0.0.7"

@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { recorderArguments, RECORDING_VARIABLE } from "../../src/lab/recorder/recording.ts"
 import { makeInternet, publicAddress, type HostName, type Internet } from "./namespaces.ts"
 import { eventually } from "./eventually.ts"
 
@@ -22,8 +23,11 @@ export type Household = AsyncDisposable & {
   readonly folder: string
   /** Starts a program on a host; `ended` by `stop`, or with the household. */
   start(host: HostName, command: string, ...args: readonly string[]): Started
-  /** `waypost relay` with the configuration text, in which AT stands for the host's public address and HOST for itself. */
-  relay(host: RelayHost, configuration: string): Promise<Started>
+  /**
+   * `waypost relay` with the configuration text, in which AT stands for the host's public address and HOST for itself.
+   * `recording`: it runs under the recorder, which sees all of the JavaScript engine, and this is where the record goes.
+   */
+  relay(host: RelayHost, configuration: string, recording?: string): Promise<Started>
   /** `waypost invite` at the relay, `waypost join` at home without running the box; resolves to what join printed. */
   join(host: RelayHost, ...more: readonly string[]): Promise<string>
   /** `waypost join` at home with this line, for a file in the household's folder, without running the box. */
@@ -86,12 +90,16 @@ export async function household(network?: string): Promise<Household> {
     start,
     boxFile,
     invite,
-    relay: async (host, configuration) => {
+    relay: async (host, configuration, recording) => {
       await writeFile(
         relayFile(host),
         configuration.replaceAll("AT", publicAddress(host, network)).replaceAll("HOST", host),
       )
-      const relay = waypost(host, "relay", "-c", relayFile(host))
+      const words = [MAIN, "relay", "-c", relayFile(host)]
+      const relay =
+        recording === undefined
+          ? start(host, process.execPath, ...words)
+          : start(host, "env", `${RECORDING_VARIABLE}=${recording}`, ...recorded(words))
       await eventually("the relay has started", () => relay.said().includes('"started"') || ended(relay))
       if (ended(relay)) throw new Error(`the relay ended:\n${relay.said()}`)
       return relay
@@ -110,6 +118,11 @@ export async function household(network?: string): Promise<Household> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** The command line of a program whose sockets are recorded; what the native engine moves no recorder sees. */
+function recorded(words: readonly string[]): readonly string[] {
+  return [process.execPath, ...recorderArguments(), ...words, "--engine", "javascript"]
 }
 
 function watched(child: ChildProcess): Started {

@@ -50,6 +50,12 @@ export function judge(name: Judge): string | undefined {
   return folders.map((folder) => join(folder, name)).find(mayRun)
 }
 
+/** Which of the programs this machine has not, in words; `undefined` if it has all. */
+export function missing(...names: readonly Judge[]): string | undefined {
+  const absent = names.filter((name) => judge(name) === undefined)
+  return absent.length > 0 ? `${absent.join(", ")} not installed` : undefined
+}
+
 /** As `judge`, inside `withJudges`, where it is known to be there. */
 export function judgePath(name: Judge): string {
   const path = judge(name)

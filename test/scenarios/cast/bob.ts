@@ -16,12 +16,11 @@ import { configFaultText, readConfig } from "../../../src/config/read-config.ts"
 import { controlOf } from "../../../src/relay/ask-control.ts"
 import { queueThrough } from "../../../src/relay/ask-queue.ts"
 import { inviteFriend } from "../../../src/relay/invite.ts"
-import { readRecording, recorderArguments, RECORDING_VARIABLE } from "../../../src/lab/recorder/recording.ts"
+import { recorderArguments, RECORDING_VARIABLE } from "../../../src/lab/recorder/recording.ts"
 import type { Engine } from "../../../src/net/engine.ts"
 import { NOTHING_CHECKED } from "../../../src/policy/facts.ts"
 import { judgeDirect } from "../../../src/policy/judge.ts"
-import { sentencesFor } from "../../../src/policy/sentences.ts"
-import { POWERS, type Power, type Verdict } from "../../../src/policy/verdict.ts"
+import type { Verdict } from "../../../src/policy/verdict.ts"
 import type { WarningCode } from "../../../src/policy/warnings.ts"
 import { writeHashedRecipients } from "../../../src/route/hashed-recipients.ts"
 import type { Protocol } from "../../../src/route/route.ts"
@@ -33,7 +32,7 @@ import { keyPair } from "../../support/key-pair.ts"
 import type { OtherInternet } from "../../support/other-internet.ts"
 import { freePort } from "../../support/program.ts"
 import { waypost, type Ran } from "../../support/waypost.ts"
-import { memoryHas, type Witness } from "../recorder/memory.ts"
+import { memoryHas, type Witness as Remembered } from "../recorder/memory.ts"
 import { containsInSomeSpelling } from "../recorder/search.ts"
 import { INTERNET_FILE, type FromBob, type ToBob } from "./bob-messages.ts"
 import type { Box } from "./box.ts"
@@ -49,17 +48,18 @@ import {
 } from "./configuration.ts"
 import type { Directory } from "./directory.ts"
 import type { Story } from "./story.ts"
+import { compare, isRecorded, sawWhatThePolicySays, sawWhatThePolicyWarnedOf, type Witness } from "./witness.ts"
 
 type Running = Extract<FromBob, { said: "running" }>
 
 /** The ports that others are told of, for one run. */
 type Opened = { readonly folder: string; readonly engine: Engine["kind"]; readonly ports: KnownPorts }
 
-export class Bob implements AsyncDisposable {
+export class Bob implements AsyncDisposable, Witness {
   readonly place: RelayPlace
   readonly #opened: Opened
   readonly #directory: Directory
-  readonly #story: Story
+  readonly story: Story
   readonly #heard: FromBob[] = []
   #carried: readonly Carried[] = []
   #process: ChildProcess | undefined
@@ -76,10 +76,10 @@ export class Bob implements AsyncDisposable {
     this.place = place
     this.#opened = opened
     this.#directory = directory
-    this.#story = story
+    this.story = story
   }
 
-  get #person(): RelayPlace["person"] {
+  get operator(): RelayPlace["person"] {
     return this.place.person
   }
 
@@ -104,8 +104,8 @@ export class Bob implements AsyncDisposable {
   async invites(box: Pick<Box, "person">, ...more: readonly "--replace"[]): Promise<string> {
     const friend = box.person.toLowerCase()
     const invited = await inviteFriend(this.#config(), friend, more.includes("--replace"), systemClock)
-    if (invited.kind === "refused") throw new Error(`${this.#person} cannot invite ${friend}: ${invited.why}`)
-    this.#story.found(this.#person, `runs \`waypost ${["invite", friend, ...more].join(" ")}\``)
+    if (invited.kind === "refused") throw new Error(`${this.operator} cannot invite ${friend}: ${invited.why}`)
+    this.story.found(this.operator, `runs \`waypost ${["invite", friend, ...more].join(" ")}\``)
     return invited.line
   }
 
@@ -118,7 +118,7 @@ export class Bob implements AsyncDisposable {
   async dies(): Promise<void> {
     if (this.#process) await killed(this.#process)
     this.#process = undefined
-    this.#story.happens(`${this.#person}'s relay is killed`)
+    this.story.happens(`${this.operator}'s relay is killed`)
   }
 
   async isBack(): Promise<void> {
@@ -127,21 +127,21 @@ export class Bob implements AsyncDisposable {
     if (answer.said !== "running") throw new Error(`Bob's relay does not start again: ${answer.why}`)
     this.#running = answer
     this.isNamed()
-    this.#story.happens(`${this.#person}'s relay is back`)
+    this.story.happens(`${this.operator}'s relay is back`)
   }
 
   /** As `carries`, where the relay must refuse; resolves to why. */
   async refusesToCarry(box: Box, carries: Carries): Promise<string> {
     const answer = await this.#toldToCarry(box, carries)
     if (answer.said !== "refused") throw new Error("Bob's relay carries what it should have refused")
-    this.#story.found(this.#person, `is not allowed to carry it: ${inShort(answer.why)}`)
+    this.story.found(this.operator, `is not allowed to carry it: ${inShort(answer.why)}`)
     return answer.why
   }
 
   /** Takes a friend's entry out of his file; his relay hears of it with the next thing that it is told. */
   strikesOut(box: Box): void {
     this.#carried = this.#carried.filter((carried) => carried.box !== box)
-    this.#story.happens(`${this.#person} strikes ${box.person} out of his file`)
+    this.story.happens(`${this.operator} strikes ${box.person} out of his file`)
   }
 
   /**
@@ -151,13 +151,13 @@ export class Bob implements AsyncDisposable {
   async hidesStartTlsFrom(box: Box, ownAddress: string, service: "smtp" | "imap" = "smtp"): Promise<void> {
     this.#directory.names(service, box.domain, await this.#strips(box, ownAddress, service))
     const whom = service === "smtp" ? `writes to ${box.person}` : `logs in at ${box.person}'s`
-    this.#story.happens(`Bob hides STARTTLS from everybody who ${whom}`)
+    this.story.happens(`Bob hides STARTTLS from everybody who ${whom}`)
   }
 
   /** The same on the way from his relay to a server outside; resolves to where connections must end for that. */
   async hidesStartTlsOf(box: Box): Promise<SocketAddress> {
     const where = await this.#strips(box, this.place.address, "smtp")
-    this.#story.happens(`Bob hides that ${box.person}'s server offers STARTTLS`)
+    this.story.happens(`Bob hides that ${box.person}'s server offers STARTTLS`)
     return where
   }
 
@@ -188,17 +188,17 @@ export class Bob implements AsyncDisposable {
     const forged = await keyPair(`certified.${box.domain}`, box.domain)
     const [key, cert] = [join(this.#folder, "forged-key.pem"), join(this.#folder, "forged-cert.pem")]
     await Promise.all([writeFile(key, forged.key, { mode: 0o600 }), writeFile(cert, forged.cert)])
-    this.#directory.isKeyOf(this.#person, new X509Certificate(forged.cert).fingerprint256, forged.cert)
+    this.#directory.isKeyOf(this.operator, new X509Certificate(forged.cert).fingerprint256, forged.cert)
     this.#evil = this.#startProgram("bob-reads.ts", [this.place.address, String(https), box.domain, key, cert])
     await once(this.#evil, "message")
     this.#directory.names("https", box.domain, at(this.place.address, https))
-    this.#story.happens(`Bob has a certificate for ${box.domain} and ends its visitors' TLS`)
+    this.story.happens(`Bob has a certificate for ${box.domain} and ends its visitors' TLS`)
   }
 
   /** `waypost check` on his configuration, as it stands. */
   async checks(): Promise<Ran> {
     const ran = await waypost("check", "-c", join(this.#folder, "relay.yaml"))
-    this.#story.found(this.#person, `runs \`waypost check\`: exit code ${ran.code}`)
+    this.story.found(this.operator, `runs \`waypost check\`: exit code ${ran.code}`)
     return ran
   }
 
@@ -208,7 +208,7 @@ export class Bob implements AsyncDisposable {
     const messages = JSON.parse(ran.out) as { recipients: { why?: string }[] }[]
     const reasons = messages.flatMap(({ recipients }) => recipients.map(({ why = "not tried yet" }) => why))
     const shown = reasons.map((why) => why.replace(/ \(.*$/s, "")) // details have ports in them
-    this.#story.found(this.#person, `runs \`waypost queue\`: ${shown.join("; ") || "nothing waits"}`)
+    this.story.found(this.operator, `runs \`waypost queue\`: ${shown.join("; ") || "nothing waits"}`)
     return reasons
   }
 
@@ -219,7 +219,7 @@ export class Bob implements AsyncDisposable {
       "nothing waits at the relay",
       async () => (await queueThrough(controlOf(this.#config().relay.state)).list(all)).length === 0,
     )
-    this.#story.found(this.#person, "runs `waypost queue`: nothing waits")
+    this.story.found(this.operator, "runs `waypost queue`: nothing waits")
   }
 
   /** Gives a friend the line with which he asks about his own mail. */
@@ -227,7 +227,7 @@ export class Bob implements AsyncDisposable {
     const ran = await waypost("queue", "token", nameOf(box), "--json", "-c", join(this.#folder, "relay.yaml"))
     const { line } = JSON.parse(ran.out) as { line: string }
     await writeFile(this.#tokenOf(box), line, { mode: 0o600 })
-    this.#story.says(this.#person, box.person, "a token")
+    this.story.says(this.operator, box.person, "a token")
   }
 
   /** `waypost queue` with a friend's token; resolves to the ids that he sees. */
@@ -235,9 +235,9 @@ export class Bob implements AsyncDisposable {
     const ran = await waypost("queue", "--json", "--token-file", this.#tokenOf(by))
     const messages = JSON.parse(ran.out) as readonly { id: string; recipients: { why?: string }[] }[]
     const reasons = messages.flatMap(({ recipients }) => recipients.map(({ why = "not tried yet" }) => why))
-    this.#story.says(by.person, this.#person, "why is my mail late?")
-    this.#story.says(
-      this.#person,
+    this.story.says(by.person, this.operator, "why is my mail late?")
+    this.story.says(
+      this.operator,
       by.person,
       reasons.map((why) => why.replace(/ \(.*$/s, "")).join("; ") || "there is nothing of yours",
     )
@@ -250,7 +250,7 @@ export class Bob implements AsyncDisposable {
 
   /** So much time passes for the relay. */
   async waits(ms: number, inWords: string): Promise<void> {
-    this.#story.happens(inWords)
+    this.story.happens(inWords)
     await this.#ask({ tell: "turn", ms }, "turned")
   }
 
@@ -259,27 +259,24 @@ export class Bob implements AsyncDisposable {
     return this.#carried.length > 0 ? configurationText(this.place, this.#carried, "usual ports") : undefined
   }
 
-  /** Whether his process held it in the clear on any of its sockets. A record without anything in it proves nothing. */
-  async holds(what: string): Promise<boolean> {
-    const streams = await readRecording(join(this.#folder, "recording.jsonl"))
-    const heard = streams.filter(({ remote }) => remote !== "").reduce((sum, { bytes }) => sum + bytes.length, 0)
-    if (heard <= what.length) throw new Error("the recorder heard nothing at all")
-    return streams.some(({ bytes }) => containsInSomeSpelling(bytes, what))
+  /** Whether his process held it in the clear on any of its sockets. */
+  holds(what: string): Promise<boolean> {
+    return isRecorded(join(this.#folder, "recording.jsonl"), what)
   }
 
   async saw(what: string): Promise<void> {
     if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
-    this.#story.found(this.#person, `held "${what}" in the clear`)
+    this.story.found(this.operator, `held "${what}" in the clear`)
   }
 
   /** Neither the record nor his memory has it. */
   async didNotSee(what: string): Promise<void> {
     if (await this.holds(what)) throw new Error(`Bob's process held "${what}"`)
     if ((await this.remembers(what)) === "has it") throw new Error(`"${what}" is in the memory of Bob's process`)
-    this.#story.found(this.#person, `never held "${what}"`)
+    this.story.found(this.operator, `never held "${what}"`)
   }
 
-  remembers(what: string): Promise<Witness> {
+  remembers(what: string): Promise<Remembered> {
     return memoryHas(this.#process?.pid ?? 0, what)
   }
 
@@ -292,22 +289,9 @@ export class Bob implements AsyncDisposable {
     return contents.some((content) => containsInSomeSpelling(content, what))
   }
 
-  /**
-   * The heart of every chapter: what was seen of `what`, which passed on the route `alice/smtp`, is what the policy says.
-   * Reads without an attack if and only if the verdict says `yes`.
-   */
-  async sawWhatThePolicySays(route: string, what: string): Promise<void> {
-    const verdict = this.verdict(route)
-    const { level } = verdict.findings.read
-    const held = await this.holds(what)
-    const memory = await this.remembers(what)
-    expect({ route, what, held }).toEqual({ route, what, held: level === "yes" })
-    if (level !== "yes") expect({ route, what, memory }).not.toEqual({ route, what, memory: "has it" })
-    this.#story.found(this.#person, held ? `held "${what}" in the clear` : `never held "${what}"`)
-    this.#compare(
-      { what, route, verdict },
-      { recorder: held ? "yes" : "no", memory: level === "yes" ? "not asked" : "no" },
-    )
+  /** The heart of every chapter. */
+  sawWhatThePolicySays(route: string, what: string): Promise<void> {
+    return sawWhatThePolicySays(this, route, what)
   }
 
   /** Nothing of it lies in his state folder; the policy says that he keeps some of what passes at the most. */
@@ -315,7 +299,7 @@ export class Bob implements AsyncDisposable {
     const { extent } = this.verdict(route).findings.keep
     const kept = await this.keepsOnDisk(what)
     expect({ route, what, kept, extent }).toEqual({ route, what, kept: false, extent: "some" })
-    this.#story.found(this.#person, `has nothing of "${what}" on his disk`)
+    this.story.found(this.operator, `has nothing of "${what}" on his disk`)
   }
 
   /** As `sawWhatThePolicySays`, about keeping: what lies in his state folder at this moment. */
@@ -323,20 +307,12 @@ export class Bob implements AsyncDisposable {
     const { level } = this.verdict(route).findings.keep
     const kept = await this.keepsOnDisk(what)
     expect({ route, what, kept }).toEqual({ route, what, kept: level === "yes" })
-    this.#story.found(this.#person, kept ? `keeps "${what}" on his disk` : `has nothing of "${what}" on his disk`)
+    this.story.found(this.operator, kept ? `keeps "${what}" on his disk` : `has nothing of "${what}" on his disk`)
   }
 
-  /**
-   * Where he held `what` though the verdict is not `yes`: a sender left it in the clear, or he attacked. The policy must
-   * have warned of exactly that.
-   */
-  async sawWhatThePolicyWarnedOf(route: string, what: string, warning: WarningCode): Promise<void> {
-    const verdict = this.verdict(route)
-    expect(verdict.findings.read.level).toBe("by-attack")
-    expect(verdict.warnings).toContain(warning)
-    if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
-    this.#story.found(this.#person, `held "${what}" in the clear, as ${warning} warns`)
-    this.#compare({ what, route, verdict }, { recorder: "yes", memory: "not asked" })
+  /** Where he held it though the verdict is not `yes`. */
+  sawWhatThePolicyWarnedOf(route: string, what: string, warning: WarningCode): Promise<void> {
+    return sawWhatThePolicyWarnedOf(this, { route, what }, warning)
   }
 
   /** As `sawWhatThePolicyWarnedOf`, where he read because he posed as the friend, which is a power of its own. */
@@ -345,8 +321,8 @@ export class Bob implements AsyncDisposable {
     expect(verdict.findings.impersonate.level).toBe("by-attack")
     expect(verdict.warnings).toContain("WP104")
     if (!(await this.holds(what))) throw new Error(`Bob's process never held "${what}"`)
-    this.#story.found(this.#person, `held "${what}" in the clear, as WP104 warns`)
-    this.#compare({ what, route, verdict }, { recorder: "yes", memory: "not asked" }, "impersonate")
+    this.story.found(this.operator, `held "${what}" in the clear, as WP104 warns`)
+    compare(this, { what, route, verdict }, { recorder: "yes", memory: "not asked" }, "impersonate")
   }
 
   /** He runs no relay; what he could do all the same is what `judgeDirect` says. */
@@ -355,7 +331,7 @@ export class Bob implements AsyncDisposable {
     const verdict = judgeDirect({ friend, listener, protocol }, NOTHING_CHECKED)
     expect(verdict.findings.read.level).toBe("no")
     expect(this.#process).toBeUndefined()
-    this.#compare({ what, route, verdict }, { recorder: "there is no relay", memory: "there is no relay" })
+    compare(this, { what, route, verdict }, { recorder: "there is no relay", memory: "there is no relay" })
   }
 
   verdict(route: string): Verdict {
@@ -369,7 +345,7 @@ export class Bob implements AsyncDisposable {
     await eventually(`Bob is warned: ${text}`, () =>
       this.#heard.some((one) => one.said === "warned" && one.text === text && one.route === route),
     )
-    this.#story.found(this.#person, `was warned at start: ${text}`)
+    this.story.found(this.operator, `was warned at start: ${text}`)
   }
 
   wasNotWarned(): void {
@@ -385,7 +361,7 @@ export class Bob implements AsyncDisposable {
     this.#carried = [...this.#carried.filter((carried) => carried.box !== box), { box, carries }]
     if (carries.hashedRecipients) {
       await writeFile(join(this.#folder, listOf(box)), writeHashedRecipients(carries.hashedRecipients))
-      this.#story.happens(`${box.person} gives Bob ${listOf(box)}, made with \`waypost recipients hash\``)
+      this.story.happens(`${box.person} gives Bob ${listOf(box)}, made with \`waypost recipients hash\``)
     }
     await writeFile(join(this.#folder, "relay.yaml"), configurationText(this.place, this.#carried, this.#opened.ports))
     if (this.#process) return this.#ask({ tell: "reload" }, "running", "refused")
@@ -438,16 +414,6 @@ export class Bob implements AsyncDisposable {
     return eventually(`Bob says ${wanted.join(" or ")}`, () => this.#heard.slice(from).find(isWanted))
   }
 
-  #compare(
-    passed: { what: string; route: string; verdict: Verdict },
-    found: { recorder: string; memory: string },
-    power: Power = "read",
-  ): void {
-    const { what, route, verdict } = passed
-    const says = sentencesFor(verdict, this.#person, ownerOf(route))[POWERS.indexOf(power)] ?? ""
-    this.#story.compared.push({ what: `"${what}"`, route, says, ...found })
-  }
-
   /** DNS: the friend's names lead to her own address at Bob's, or to the one that all share. */
   #leadTo({ box, carries }: Carried, { bound }: Running): void {
     for (const service of ["smtp", "imap", "https", "http", "tcp"] as const) {
@@ -465,11 +431,6 @@ export class Bob implements AsyncDisposable {
 function inShort(why: string): string {
   const [, wrong] = /relay\.yaml:\d+:\d+: ([^;]+)/.exec(why) ?? []
   return wrong ?? why.replace(/:.*$/s, "")
-}
-
-function ownerOf(route: string): string {
-  const [friend = ""] = route.split("/")
-  return friend.charAt(0).toUpperCase() + friend.slice(1)
 }
 
 /** Nothing of it is needed any more. */

@@ -91,8 +91,8 @@ export function indexMarkdown(
     .concat("\n")
 }
 
-const INTRODUCTION = `Each chapter asks one question, lets a small cast act it out with real programs on loopback addresses, and ends with the
-answer. Carol is everybody who sends mail or visits; Bob runs the relay, and
+const INTRODUCTION = `Each chapter asks one question, lets a small cast act it out with real programs on loopback addresses (where routers or a
+kernel take part, in network namespaces), and ends with the answer. Carol is everybody who sends mail or visits; Bob runs the relay, and
 Erin a second one; Alice and Dave have boxes at home; Eve listens on
 the line; the stranger tries what he should not.
 

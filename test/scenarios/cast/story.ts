@@ -5,6 +5,8 @@ import type { Compared } from "./page.ts"
 export class Story {
   readonly steps: Step[] = []
   readonly compared: Compared[] = []
+  /** What Bob's relay is told in a story that starts it without `bob.carries`. */
+  told: string | undefined
 
   /** `sealedFor`: whose key the TLS between the two was made with. */
   says(from: Person, to: Person, what: string, sealedFor?: Person): void {

@@ -55,7 +55,7 @@ export async function openWorld(engine: Engine["kind"] = "javascript"): Promise<
     stranger: new Stranger(directory, story),
     directory,
     story,
-    page: () => ({ configuration: bob.configuration, steps: story.steps, compared: story.compared }),
+    page: () => ({ configuration: bob.configuration ?? story.told, steps: story.steps, compared: story.compared }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }
