@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "@jest/globals"
-import { spawn } from "node:child_process"
+import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { writeFile } from "node:fs/promises"
 import { createServer, type Server } from "node:net"
@@ -16,8 +16,10 @@ import { visitor } from "../../support/visitor.ts"
 import { MAIN } from "../../support/waypost.ts"
 
 const servers: Server[] = []
+const programs: ChildProcess[] = []
 afterEach(() => {
   for (const server of servers.splice(0)) server.close()
+  for (const program of programs.splice(0)) program.kill("SIGKILL") // where the test failed; otherwise it has ended
 })
 
 async function listening(host: string): Promise<{ readonly fd: number; readonly port: number }> {
@@ -75,6 +77,7 @@ friends: { alice: { routes: { own: { mode: dedicated, to: "127.0.0.1:${service.a
       env: { ...env, NODE_OPTIONS: "", PRELOAD: preload },
       stdio: ["ignore", "pipe", "inherit", own.fd, other.fd],
     })
+    programs.push(child)
     const said = child.stdout ? text(child.stdout) : undefined // a pipe was asked for
     for (const server of servers.splice(0)) server.close()
     const alice = await visitor(at("127.0.0.1", own.port)) // waits in the queue until the relay is there
