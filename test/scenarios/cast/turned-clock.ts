@@ -16,6 +16,7 @@ const PATIENCE_MS = 5_000
 
 export function turnedClock(): TurnedClock {
   let aheadMs = 0
+  const others = connections()
   const waiting = new Set<Waiting>()
   const now = (): Instant => systemClock.now() + aheadMs
   const wakeUp = (one: Waiting): void => {
@@ -37,7 +38,7 @@ export function turnedClock(): TurnedClock {
         aheadMs += ms / STRIDES
         const due = [...waiting].filter(({ at }) => at <= now()).sort((left, right) => left.at - right.at)
         for (const one of due) wakeUp(one)
-        await quiet()
+        await quiet(others)
       }
     },
   }
@@ -45,12 +46,16 @@ export function turnedClock(): TurnedClock {
 
 type Waiting = { readonly at: Instant; readonly wake: () => void; readonly forget: () => void }
 
-/** Resolves when this process has no connection open, so that no deadline passes in the middle of a dialogue. */
-async function quiet(): Promise<void> {
+/** Resolves when no connection of ours is open, so that no deadline passes in the middle of a dialogue. `others` were there before. */
+async function quiet(others: number): Promise<void> {
   for (let waitedMs = 0; waitedMs < PATIENCE_MS; waitedMs += SETTLE_MS) {
     await sleep(SETTLE_MS)
-    if (!process.getActiveResourcesInfo().some((resource) => CONNECTION.test(resource))) return
+    if (connections() <= others) return
   }
+}
+
+function connections(): number {
+  return process.getActiveResourcesInfo().filter((resource) => CONNECTION.test(resource)).length
 }
 
 /** node:process, getActiveResourcesInfo: sockets and name look-ups; what listens is another kind. */
