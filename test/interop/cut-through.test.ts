@@ -56,6 +56,7 @@ withJudges(["postfix", "swaks", "smtp-sink", "smtp-source"], () => {
     await using _sink = await startProgram("smtp-sink", ["-u", "nobody", ...flags, `127.0.0.1:${home}`, "100"], home)
     await using relay = await startRelayProgram(leadingTo(home))
     expect(await swaks(relay, "dave@dave.example")).toMatch(heard)
+    await eventually("what is kept is told of", () => kept(relay) >= keeps)
     expect(kept(relay)).toBe(keeps)
   })
 
