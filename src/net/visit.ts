@@ -208,6 +208,7 @@ export class Visit implements Expiring, Carried {
     const options = { to: carry.to, deadlineMs: carry.connectDeadlineMs, onread }
     const done = (dialled: Dialled): void => this.#dialled(dialled, carry, first)
     this.#stage = { at: "dialling", dialling: new Dialling(options, this.#door.deadlines, done) }
+    this.#endPromise() // the dial has it now: promised and open, it would count twice
   }
 
   #heed(signal: AbortSignal): void {
@@ -221,7 +222,6 @@ export class Visit implements Expiring, Carried {
       return this.cut(dialled.kind)
     }
     this.#openSockets += 1
-    this.#endPromise()
     const { buffers, deadlines } = this.#door
     const ends = { visitor: this.#socket, backend: dialled.socket }
     const { idleDeadlineMs, meter } = carry
