@@ -1,4 +1,4 @@
-/** The compiled half of the native engine: where it lies, what it offers (native/engine.c), and why it may be missing. */
+/** The compiled half of the native engine: where it lies, what it offers (native/addon.c), and why it may be missing. */
 import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 /** An engine that was opened; only the addon looks inside. */
 export type Handle = { readonly __brand: "engine" }
 
-/** The functions of native/engine.c. Addresses are 18 bytes as in native/address.h. */
+/** The functions of native/addon.c. Addresses are 18 bytes as in native/address.h. */
 export interface Addon {
   /** Starts the threads. `events` is called when that many bytes of event records lie in `exchange`. */
   open(threads: number, exchange: Uint8Array, events: (bytes: number) => void): Handle
@@ -58,7 +58,7 @@ export function loadAddon(file: string = process.env[ADDON_FILE_VARIABLE] ?? ADD
   if (!existsSync(file))
     return { kind: "missing", why: "it is not built; `npm run native` builds it with a C compiler" }
   try {
-    return { kind: "loaded", addon: createRequire(import.meta.url)(file) as Addon } // engine.c exports just these
+    return { kind: "loaded", addon: createRequire(import.meta.url)(file) as Addon } // addon.c exports just these
   } catch (error) {
     return { kind: "missing", why: `it does not load: ${error instanceof Error ? error.message : String(error)}` }
   }
