@@ -39,16 +39,21 @@ async function soakOne(engine: Engine["kind"]): Promise<Soaked> {
   return soaked
 }
 
-function summary({ engine, seconds, visits, bytes, reloads, fresh, warm, last, faults }: Soaked): string {
+function summary({ engine, seconds, visits, bytes, reloads, fresh, warm, last, scheduled, faults }: Soaked): string {
   const counts = Object.entries(visits)
   const all = counts.reduce((sum, [, count]) => sum + count, 0)
   return [
     `${engine}: ${all} visits (${counts.map(([manner, count]) => `${count} ${manner}`).join(", ")})`,
     `  ${(bytes / 1e9).toFixed(1)} GB down to visitors and compared, ${reloads} reloads, ${seconds} s`,
     `  at rest: ${text(fresh)}; when warm: ${text(warm)}; in the end: ${text(last)}`,
+    `  the relay ran for ${inSeconds(scheduled.ranMs)} and waited for a CPU for ${inSeconds(scheduled.waitedMs)}, all threads together`,
     ...faults.slice(0, FAULTS_SHOWN_MAX).map(({ seed, what }) => `  FAULT (seed ${seed}) ${what}`),
     faults.length === 0 ? "  every byte right, everything given back" : `  ${faults.length} faults`,
   ].join("\n")
+}
+
+function inSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
 }
 
 function text({ sockets, otherDescriptors, rssBytes }: Used): string {

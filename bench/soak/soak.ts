@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Engine } from "../../src/net/engine.ts"
 import { helloFor } from "../dataplane/hello.ts"
+import type { Scheduled } from "../strain/figures.ts"
 import { soakService, type Faults } from "./service.ts"
 import { HELLO_DEADLINE_MS, SoakedRelay, type Used } from "./soaked-relay.ts"
 import { visit, type Manner } from "./visitor.ts"
@@ -39,6 +40,8 @@ export type Soaked = {
   readonly fresh: Used
   readonly warm: Used
   readonly last: Used
+  /** The relay, since it started: with little waiting, what came late was its own fault. */
+  readonly scheduled: Scheduled
   readonly faults: Faults
 }
 
@@ -59,6 +62,7 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
   const warm = await atRest(relay, fresh)
   await wave.roll(options.seconds * (1 - share))
   const last = await atRest(relay, fresh)
+  const { scheduled } = relay
   const failure = await relay.stop()
   service.close()
   const kept = options.engine === "native" ? options.threads * KEPT_PIPE_DESCRIPTORS : 0
@@ -75,6 +79,7 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
     fresh,
     warm,
     last,
+    scheduled,
     faults,
   }
 }

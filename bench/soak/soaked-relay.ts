@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Engine } from "../../src/net/engine.ts"
 import { freePort } from "../../test/support/program.ts"
+import { scheduled, type Scheduled } from "../strain/figures.ts"
 
 /** Ours: how soon whoever says nothing is sent away, so that a short soak sees it as well. */
 export const HELLO_DEADLINE_MS = 4_000
@@ -53,6 +54,10 @@ export class SoakedRelay implements AsyncDisposable {
     const sockets = open.filter((what) => what.startsWith("socket:")).length
     const [, residentPages = "0"] = readFileSync(`/proc/${this.#child.pid}/statm`, "utf8").split(" ")
     return { sockets, otherDescriptors: open.length - sockets, rssBytes: Number(residentPages) * PAGE_BYTES }
+  }
+
+  get scheduled(): Scheduled {
+    return scheduled(this.#child.pid ?? 0)
   }
 
   /** Ends it; what it says of itself if it did not end well. */

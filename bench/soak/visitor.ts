@@ -22,12 +22,14 @@ export async function visit({ seed, port, hello }: Visit, faults: Faults): Promi
   const manner = MANNERS[Math.floor(chance() * MANNERS.length)] ?? "stalls"
   const told = toldBy(manner, seed, chance)
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
+  const cameAtMs = performance.now()
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()))
   let failure: string | undefined
   socket.on("error", (error: NodeJS.ErrnoException) => (failure = error.code ?? error.message))
   const heard = listen(socket, told, manner, chance)
   const greetingMs = await speak(socket, { hello, told, manner, chance })
   await Promise.race([heard.ended, closed])
+  const stayedMs = Math.round(performance.now() - cameAtMs)
   if (!socket.destroyed) socket.end()
   const late = sleep(VISIT_PATIENCE_MS, "late" as const, { ref: false })
   if ((await Promise.race([closed, late])) === "late") {
@@ -36,7 +38,7 @@ export async function visit({ seed, port, hello }: Visit, faults: Faults): Promi
   }
   const mayBeSentAway = greetingMs > HELLO_DEADLINE_MS / 2 // this machine was too busy for him to speak in time
   const fault = faultOf(mayBeSentAway ? "silent" : manner, told, heard.expected, failure)
-  if (fault) faults.push({ seed, what: `${manner}: ${fault}` })
+  if (fault) faults.push({ seed, what: `${manner}: ${fault}, ${stayedMs} ms after he came` })
   return { manner, bytes: heard.expected.heardBytes }
 }
 
