@@ -10,6 +10,8 @@ if (major < 24) {
   )
   process.exit(1)
 }
+const { keepCompiled } = await import("./compile-cache.mjs")
+keepCompiled(process.env)
 const source = new URL("../src/cli/main.ts", import.meta.url)
 const compiled = new URL("../dist/cli/main.js", import.meta.url)
 const { main } = await import((existsSync(source) ? source : compiled).href)

@@ -3,45 +3,37 @@
  * leaves through `complaintOf` as a sentence and an exit code.
  */
 import { readFileSync } from "node:fs"
+import { flushCompileCache } from "node:module"
 import yargs from "yargs"
 import { complaintOf, UsageError } from "./complaint.ts"
 import { EXIT } from "./exit-code.ts"
 import { nearest } from "../names/nearest.ts"
 import { columns, endQuietlyOnBrokenPipe } from "./terminal.ts"
 import type { Verb } from "./verb.ts"
-import { box } from "./verbs/box.ts"
-import { check } from "./verbs/check.ts"
-import { demo } from "./verbs/demo.ts"
-import { doctor } from "./verbs/doctor.ts"
-import { explain } from "./verbs/explain.ts"
-import { invite } from "./verbs/invite.ts"
-import { join } from "./verbs/join.ts"
-import { queue } from "./verbs/queue.ts"
-import { recipients } from "./verbs/recipients.ts"
-import { relay } from "./verbs/relay.ts"
-import { senders } from "./verbs/senders.ts"
-import { traffic } from "./verbs/traffic.ts"
 
-const VERBS: readonly Verb[] = [
-  relay,
-  check,
-  doctor,
-  explain,
-  invite,
-  join,
-  box,
-  queue,
-  recipients,
-  traffic,
-  senders,
-  demo,
-]
+/** Loaded when asked for: a relay that starts again after a crash has no use for what the other verbs need. */
+const VERBS: Readonly<Record<string, () => Promise<Verb>>> = {
+  relay: async () => (await import("./verbs/relay.ts")).relay,
+  check: async () => (await import("./verbs/check.ts")).check,
+  doctor: async () => (await import("./verbs/doctor.ts")).doctor,
+  explain: async () => (await import("./verbs/explain.ts")).explain,
+  invite: async () => (await import("./verbs/invite.ts")).invite,
+  join: async () => (await import("./verbs/join.ts")).join,
+  box: async () => (await import("./verbs/box.ts")).box,
+  queue: async () => (await import("./verbs/queue.ts")).queue,
+  recipients: async () => (await import("./verbs/recipients.ts")).recipients,
+  traffic: async () => (await import("./verbs/traffic.ts")).traffic,
+  senders: async () => (await import("./verbs/senders.ts")).senders,
+  demo: async () => (await import("./verbs/demo.ts")).demo,
+}
 
 /** Runs one command line (without `node` and the script) and sets the process's exit code. */
 export async function main(words: readonly string[]): Promise<void> {
   endQuietlyOnBrokenPipe()
   try {
-    await commandLine(words).parseAsync()
+    const verbs = await verbsFor(words)
+    flushCompileCache() // here, while nobody waits for an answer: it writes a file for each module, once
+    await commandLine(words, verbs).parseAsync()
   } catch (error) {
     const { text, exit } = complaintOf(error)
     process.stderr.write(`${text}\n`)
@@ -49,7 +41,13 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-function commandLine(words: readonly string[]) {
+/** The one that the line begins with; all where it begins with none, for help, suggestions and completion. */
+function verbsFor([first = ""]: readonly string[]): Promise<readonly Verb[]> {
+  const named = Object.hasOwn(VERBS, first) ? VERBS[first] : undefined
+  return Promise.all((named ? [named] : Object.values(VERBS)).map((load) => load()))
+}
+
+function commandLine(words: readonly string[], verbs: readonly Verb[]) {
   const program = yargs([...words])
     .scriptName("waypost")
     .usage("$0 VERB\n\nA connection router that friends run for each other, and that says who can read what.")
@@ -66,9 +64,9 @@ function commandLine(words: readonly string[]) {
         .join(", ")}.`,
     )
     .fail((message, error) => {
-      throw error ?? wrongUsage(message, words)
+      throw error ?? wrongUsage(message, words, verbs)
     })
-  for (const verb of VERBS) program.command(verb)
+  for (const verb of verbs) program.command(verb)
   return program.completion("completion", "print a completion script for bash or zsh")
 }
 
@@ -78,8 +76,8 @@ function version(): string {
 }
 
 /** yargs knows what is unknown but suggests little; here it gets a suggestion and a way on. */
-function wrongUsage(message: string, words: readonly string[]): UsageError {
-  const verb = VERBS.find(({ command }) => String(command).split(" ")[0] === words[0])
+function wrongUsage(message: string, words: readonly string[], verbs: readonly Verb[]): UsageError {
+  const verb = verbs.find(({ command }) => String(command).split(" ")[0] === words[0])
   const remedy = `"waypost ${verb ? `${words[0]} ` : ""}--help" shows what there is.`
   return new UsageError(wrongUsageSentence(message, words, verb), remedy)
 }

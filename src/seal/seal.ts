@@ -1,8 +1,7 @@
 /**
  * Mail sealed to a friend's box: content is encrypted with age (age-encryption.org/v1) while it streams by, and opened at home.
- * The one place that knows age. It protects what lies on a disk; who has seen the content before it was sealed has seen it.
+ * The one place that knows age, which is loaded when it is needed: few relays keep sealed mail. It protects what lies on a disk; who has seen the content before it was sealed has seen it.
  */
-import { Decrypter, Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption"
 import { ageRecipient, type AgeRecipient } from "../names/age-recipient.ts"
 
 export type Sealer = {
@@ -16,6 +15,7 @@ export type Sealer = {
 
 /** Seals what is written and hands it on, piece by piece; holds two chunks of age's, 64 kB each. */
 export async function sealer(to: AgeRecipient, out: (sealed: Uint8Array) => Promise<void>): Promise<Sealer> {
+  const { Encrypter } = await age()
   const encrypter = new Encrypter()
   encrypter.addRecipient(to)
   const plain = new TransformStream<Uint8Array, Uint8Array>()
@@ -49,6 +49,7 @@ export async function* unsealed(
   identities: readonly string[],
   broken: (why: Error) => void,
 ): AsyncGenerator<Uint8Array> {
+  const { Decrypter } = await age()
   const decrypter = new Decrypter()
   for (const identity of identities) decrypter.addIdentity(identity)
   try {
@@ -60,13 +61,18 @@ export async function* unsealed(
 }
 
 /** A new private key, `AGE-SECRET-KEY-1…`. */
-export function newIdentity(): Promise<string> {
-  return generateX25519Identity()
+export async function newIdentity(): Promise<string> {
+  return (await age()).generateX25519Identity()
 }
 
 /** Its public half; rejects if it is no private key. */
 export async function recipientOf(identity: string): Promise<AgeRecipient> {
+  const { identityToRecipient } = await age()
   const recipient = ageRecipient(await identityToRecipient(identity))
   if (!recipient) throw new Error("the key is none that mail is sealed to")
   return recipient
+}
+
+function age() {
+  return import("age-encryption")
 }

@@ -1,4 +1,5 @@
 /** The worker thread on which the spool's database lives: one batch of calls in, the answers to reads and to writes out. */
+import { flushCompileCache } from "node:module"
 import { parentPort, workerData } from "node:worker_threads"
 import { FaultError, fault } from "../faults/faults.ts"
 import { SpoolDatabase, type Answer, type Call, type DatabaseOptions } from "./spool-database.ts"
@@ -10,6 +11,7 @@ export type FromWorker =
   | { readonly kind: "answers"; readonly to: "reads" | "writes"; readonly answers: readonly Answer[] }
 
 if (!parentPort) throw new Error("this file is started as a worker thread by sqlite-spool.ts")
+flushCompileCache() // for the next start, if this process keeps what it compiles: who ends by kill -9 writes nothing
 const port = parentPort
 const database = openDatabase()
 
