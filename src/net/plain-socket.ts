@@ -20,9 +20,9 @@ export function plainSocket(stream: Duplex): Plain | undefined {
   return {
     descriptor: handle.fd,
     take: () => {
-      handle.readStop()
       stream.pause()
       const unread: unknown = stream.read()
+      handle.readStop() // after the read: one that empties a full buffer has Node begin anew
       return unread instanceof Uint8Array ? unread : new Uint8Array(0)
     },
   }

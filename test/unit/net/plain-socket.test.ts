@@ -46,3 +46,15 @@ test("one that has ended, is being written to, or is no socket is none", () => {
   near.end()
   expect(plainSocket(near)).toBeUndefined()
 })
+
+test("Node reads no more, even where it had stopped before because its buffer was full", async () => {
+  near.pause()
+  far.write(Buffer.alloc(1_048_576))
+  await eventually("its buffer is full", () => {
+    near.read(0)
+    return near.readableLength >= near.readableHighWaterMark
+  })
+  expect(plainSocket(near)?.take().length).toBeGreaterThanOrEqual(near.readableHighWaterMark)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(near.readableLength).toBe(0)
+})
