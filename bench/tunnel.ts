@@ -3,8 +3,9 @@
  * of them are up at the same time, in one network namespace, and each round gives every piece of work to every one in
  * turn; what counts are ratios within a round, because the machine need not be idle.
  *
- *     npm run bench:tunnel -- [--rounds 3] [--only plain,carriers,streams,ssh,pagekite] [--json]
+ *     npm run bench:tunnel -- [--rounds 3] [--only plain,row,carriers,streams,ssh,pagekite] [--json]
  *
+ * "row" is no rival: two plain relays in a row are what the cores of this machine allow whatever passes relay and box.
  * Processor time is of the relay and of the program at home together, as the kernel accounts it.
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process"
@@ -19,7 +20,7 @@ import { enterNamespace } from "./dataplane/namespace.ts"
 import { serverName, SERVICES, type Service } from "./dataplane/rivals.ts"
 import { rateOf, type Sample } from "./dataplane/work.ts"
 import { ceiling, type Ceiling } from "./tunnel/ceiling.ts"
-import { start, WEB_NAME, type Contender, type ContenderName } from "./tunnel/contenders.ts"
+import { PORTS_EACH, start, WEB_NAME, type Contender, type ContenderName } from "./tunnel/contenders.ts"
 import { measureWeb, webServer, type WebFigures } from "./tunnel/web.ts"
 
 const { values } = parseArgs({
@@ -31,13 +32,15 @@ const { values } = parseArgs({
 })
 enterNamespace()
 
-const ALL: readonly ContenderName[] = ["plain", "carriers", "streams", "ssh", "pagekite"]
+const ALL: readonly ContenderName[] = ["plain", "row", "carriers", "streams", "ssh", "pagekite"]
 const SERVICES_PORT = 7100
 const FIRST_PORT = 7200
 const WARM_MS = 500
 const RUN_MS = 2_000
 /** Issue 6: idle connections whose memory is asked of each side. */
 const IDLE_CONNECTIONS = 1_000
+/** No visitor of theirs is idle: another protocol, no relay, or two of one that is there already. */
+const NO_IDLE: ReadonlySet<string> = new Set(["pagekite", "direct", "row"])
 const LOAD_PATIENCE_MS = 60_000
 
 type Work = { readonly id: string; readonly service: Service; readonly connections: number }
@@ -88,7 +91,7 @@ async function measure(): Promise<void> {
       folder,
       servicesPort: SERVICES_PORT,
       webPort: WEB_PORT,
-      firstPort: FIRST_PORT + 10 * index,
+      firstPort: FIRST_PORT + PORTS_EACH * index,
       started,
     }
     contenders.push(await start(name, place))
@@ -131,7 +134,7 @@ function idle(
     ["relay", contender.relay],
     ["box", contender.home],
   ] as const) {
-    if (!child || contender.name === "pagekite" || contender.name === "direct") continue
+    if (!child || NO_IDLE.has(contender.name)) continue
     progress(`idle connections through ${contender.name}, memory of the ${side}`)
     take(0, { ...work, id: `idle, ${side}` }, contender, tree(child.pid ?? 0))
   }

@@ -1,4 +1,7 @@
-/** What is compared: Waypost without a tunnel, with carriers, with streams; OpenSSH -R; PageKite's stock front end. */
+/**
+ * What is compared: Waypost without a tunnel, two such relays in a row, with carriers, with streams; OpenSSH -R; PageKite's
+ * stock front end.
+ */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, writeFileSync } from "node:fs"
@@ -19,7 +22,7 @@ import { serverName, SERVICES } from "../dataplane/rivals.ts"
 /** What PageKite tells its kites by, and anybody else may ignore. */
 export const WEB_NAME = "web.bench.example"
 
-export type ContenderName = "plain" | "carriers" | "streams" | "ssh" | "pagekite"
+export type ContenderName = "plain" | "row" | "carriers" | "streams" | "ssh" | "pagekite"
 
 /** One that runs: a visitor of the service with this index goes to this port. */
 export type Contender = {
@@ -38,10 +41,13 @@ export type Place = {
   readonly servicesPort: number
   /** Of the web server. */
   readonly webPort: number
-  /** The first of ports that nobody else has: each contender has ten. */
+  /** The first of ports that nobody else has: each contender has `PORTS_EACH`. */
   readonly firstPort: number
   readonly started: ChildProcess[]
 }
+
+const PORTS_OF_ONE_RELAY = 10
+export const PORTS_EACH = 2 * PORTS_OF_ONE_RELAY
 
 const START_PATIENCE_MS = 30_000
 /** From the start of a box to its first carriers. */
@@ -55,6 +61,8 @@ export async function start(name: ContenderName, place: Place): Promise<Contende
     case "carriers":
     case "streams":
       return waypost(name, place)
+    case "row":
+      return inARow(place)
     case "ssh":
       return openSsh(place)
     case "pagekite":
@@ -78,6 +86,15 @@ async function waypost(name: Waypost, place: Place): Promise<Contender> {
   const home = run(place, [process.execPath, join(import.meta.dirname, "box.ts"), boxFile])
   await delay(ATTACHES_MS)
   return { name, portFor, webPort, relay, home }
+}
+
+/** Visitors pass two processes that move bytes and nothing else: what a tunnel could reach at best on the same cores. */
+async function inARow(place: Place): Promise<Contender> {
+  const [front, back] = (["front", "back"] as const).map((side) => join(place.folder, side)) as [string, string]
+  for (const folder of [front, back]) mkdirSync(folder)
+  const home = await waypost("plain", { ...place, folder: back, firstPort: place.firstPort + PORTS_OF_ONE_RELAY })
+  const relay = await waypost("plain", { ...place, folder: front, servicesPort: home.portFor(0) })
+  return { ...relay, name: "row", home: home.relay }
 }
 
 /** A listener for each service, so that the visitors' port says which one they want. */
