@@ -35,7 +35,7 @@ export function directServices(services: ReadonlyMap<string, BoxService>, parts:
       const home = await homeRouter()
       const openDoor = (wished: Parameters<typeof openDirectDoor>[0]) =>
         openDirectDoor(wished, { name, service, engine, log })
-      const map = (wish: Parameters<typeof mapPort>[1]) => mapPort(home, wish)
+      const map: Parameters<typeof keepDirect>[0]["map"] = (wish, signal) => mapPort(home, wish, signal)
       kept.set(name, await keepDirect({ service: name, port, own: home.own, openDoor, map, askers, clock, changed }))
     } catch (error) {
       failed.set(name, error instanceof Error ? error.message : String(error))

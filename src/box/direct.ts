@@ -42,7 +42,7 @@ export type DirectOptions = {
   /** This machine's address on the home network. */
   readonly own: IpAddress
   readonly openDoor: (wished: SocketAddress) => Promise<DirectDoor>
-  readonly map: (wish: Wish) => Promise<Mapping>
+  readonly map: (wish: Wish, signal: AbortSignal) => Promise<Mapping>
   /** Asked each time: tunnels come and go. */
   readonly askers: () => readonly Asker[]
   readonly clock: Clock
@@ -75,7 +75,7 @@ export async function keepDirect(options: DirectOptions): Promise<Direct> {
     changed()
   }
   const mapping: KeptMapping = keepMapped(
-    () => options.map(wish),
+    (signal) => options.map(wish, signal),
     clock,
     () => void look(),
   )

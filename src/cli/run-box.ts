@@ -7,6 +7,7 @@ import { fired } from "../clock/grace.ts"
 import type { DirectStatus } from "../box/direct.ts"
 import type { BoxConfig } from "../config/box-config.ts"
 import type { AgeRecipient } from "../names/age-recipient.ts"
+import type { SocketAddress } from "../names/endpoint.ts"
 import type { Log } from "../log/log.ts"
 
 /** Ours: how old a status may be before it is taken for that of a box that no longer runs. */
@@ -17,16 +18,18 @@ export type SavedStatus = {
   readonly at: number
   readonly relays: readonly RelayStatus[]
   readonly direct: readonly DirectStatus[]
+  /** Where programs ask for connections to the outside; `undefined`: nowhere. */
+  readonly outgoing: SocketAddress | undefined
   /** Whom relays are to seal kept mail to; `undefined` while the box starts. */
   readonly sealTo: AgeRecipient | undefined
 }
 
-type Running = Pick<Box, "status" | "direct"> & { readonly sealTo: AgeRecipient | undefined }
+type Running = Pick<Box, "status" | "direct" | "outgoing"> & Pick<SavedStatus, "sealTo">
 
 export async function runBox(config: BoxConfig, log: Log, stop: AbortSignal): Promise<void> {
   await mkdir(config.state, { recursive: true, mode: 0o700 })
   let saved = Promise.resolve()
-  let running: Running = { status: () => [], direct: () => [], sealTo: undefined }
+  let running: Running = { status: () => [], direct: () => [], outgoing: undefined, sealTo: undefined }
   const saveAgain = () => {
     saved = saved.then(() => save(config, running, log)) // in turn: what is written last is the newest
   }
@@ -49,7 +52,8 @@ export async function savedStatus(config: BoxConfig): Promise<SavedStatus | unde
 }
 
 async function save(config: BoxConfig, box: Running, log: Log): Promise<void> {
-  const status: SavedStatus = { at: systemClock.now(), relays: box.status(), direct: box.direct(), sealTo: box.sealTo }
+  const { outgoing, sealTo } = box
+  const status: SavedStatus = { at: systemClock.now(), relays: box.status(), direct: box.direct(), outgoing, sealTo }
   try {
     const draft = `${statusFile(config)}.new`
     await writeFile(draft, JSON.stringify(status), { mode: 0o600 })

@@ -13,34 +13,35 @@ export type Question = {
 
 /**
  * Sends `question` and resolves with the first datagram from that server that `isAnswer` accepts: a forged one that
- * guesses wrong is passed over, not believed. Rejects when none has come after `deadlineMs`.
+ * guesses wrong is passed over, not believed. Rejects when none has come after `deadlineMs`, or when `signal` fires.
  */
 export function exchangeDatagrams<Answer>(
   server: SocketAddress,
-  { question, deadlineMs, background }: Question,
+  { question, deadlineMs, background, signal }: Question & { readonly signal?: AbortSignal },
   isAnswer: (bytes: Uint8Array) => Answer | undefined,
 ): Promise<Answer> {
   const socket = createSocket(isIpv6(server.address) ? "udp6" : "udp4")
-  if (background) socket.unref()
-  return new Promise<Answer>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`no answer from ${server.address} in ${deadlineMs} ms`)),
-      deadlineMs,
-    )
-    if (background) timer.unref()
-    socket.on("message", (bytes) => {
-      const answer = isAnswer(bytes)
-      if (answer === undefined) return
-      clearTimeout(timer)
-      resolve(answer)
-    })
-    socket.on("error", (error) => {
-      clearTimeout(timer)
-      reject(error)
-    })
-    // Connected: the kernel passes on only what comes from this server, and its refusal becomes an error.
-    socket.connect(server.port, server.address, () => socket.send(question))
-  }).finally(() => socket.close())
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const timer = setTimeout(() => reject(new Error(`no answer from ${server.address} in ${deadlineMs} ms`)), deadlineMs)
+  const cut = () => reject(new Error(`${server.address} is not asked any more`))
+  signal?.addEventListener("abort", cut)
+  if (signal?.aborted) cut()
+  if (background) {
+    socket.unref()
+    timer.unref()
+  }
+  socket.on("message", (bytes) => {
+    const answer = isAnswer(bytes)
+    if (answer !== undefined) resolve(answer)
+  })
+  socket.on("error", reject)
+  // Connected: the kernel passes on only what comes from this server, and its refusal becomes an error.
+  socket.connect(server.port, server.address, () => socket.send(question))
+  return promise.finally(() => {
+    clearTimeout(timer)
+    signal?.removeEventListener("abort", cut)
+    socket.close()
+  })
 }
 
 /** As `exchangeDatagrams`, over a TCP connection of its own; for answers that do not fit into a datagram. */

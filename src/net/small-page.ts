@@ -12,13 +12,14 @@ export type SmallPageRequest = {
   readonly body?: string
   readonly deadlineMs: number
   readonly bytesMax: number
+  readonly signal: AbortSignal
 }
 
-/** Rejects when nothing has come within the deadline, or when more has come than `bytesMax`. */
+/** Rejects when nothing has come within the deadline, when more has come than `bytesMax`, or when `signal` fires. */
 export function smallPage(from: SocketAddress, asked: SmallPageRequest): Promise<SmallPage> {
   const { method, path, headers = {}, body = "", deadlineMs, bytesMax } = asked
   const host = endpointText(from)
-  const signal = AbortSignal.timeout(deadlineMs)
+  const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(deadlineMs)])
   const lengths = method === "POST" ? { "content-length": Buffer.byteLength(body) } : {}
   return new Promise((resolve, reject) => {
     const where = { host: from.address, port: from.port, method, path, agent: false, signal } as const

@@ -15,15 +15,22 @@ export type MappingState =
 
 export type KeptMapping = {
   state(): MappingState
-  /** Resolves when the router was told. */
+  /** Ends a question that is under way; resolves when the router was told, or does not answer. */
   stop(): Promise<void>
 }
 
-/** `map` asks the router; it rejects with the reason why not. `changed` is called with every new state. */
-export function keepMapped(map: () => Promise<Mapping>, clock: Clock, changed: () => void): KeptMapping {
+/**
+ * `map` asks the router, until `signal` fires; it rejects with the reason why not. `changed` is called with every new state.
+ * What a router grants to a question that was cut short ends with its lifetime: nobody knows of it, and nothing listens there.
+ */
+export function keepMapped(
+  map: (signal: AbortSignal) => Promise<Mapping>,
+  clock: Clock,
+  changed: () => void,
+): KeptMapping {
   let state: MappingState = { at: "asking" }
   let mapping: Mapping | undefined
-  let stopped = false
+  const stopped = new AbortController()
   let cancel = () => {}
   const become = (next: MappingState, againMs: number) => {
     state = next
@@ -32,14 +39,14 @@ export function keepMapped(map: () => Promise<Mapping>, clock: Clock, changed: (
   }
   const ask = async () => {
     try {
-      mapping = await map()
+      mapping = await map(stopped.signal)
       const { by, external, lifetimeSeconds } = mapping
-      if (stopped) return
+      if (stopped.signal.aborted) return
       const lifetimeMs = lifetimeSeconds * 1_000
       // RFC 6886 §3.3: renewed when half of its time has passed.
       become({ at: "mapped", by, external, until: clock.now() + lifetimeMs }, Math.max(lifetimeMs / 2, RENEW_MS_MIN))
     } catch (error) {
-      if (!stopped)
+      if (!stopped.signal.aborted)
         become({ at: "refused", because: error instanceof Error ? error.message : String(error) }, ASK_AGAIN_MS)
     }
   }
@@ -47,7 +54,7 @@ export function keepMapped(map: () => Promise<Mapping>, clock: Clock, changed: (
   return {
     state: () => state,
     stop: async () => {
-      stopped = true
+      stopped.abort()
       cancel()
       await asking
       await mapping?.remove()

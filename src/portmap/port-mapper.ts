@@ -33,6 +33,8 @@ export const MAPPING_SECONDS = 3_600
 const TRIES_MS = [250, 500, 1_000, 2_000] as const
 /** Ours: routers are slow computers. */
 const PAGE_MS_MAX = 5_000
+/** Ours: how long the end of the box waits for a router that has gone; its mapping ends with its lifetime. */
+const REMOVAL_MS_MAX = 2_000
 
 /** The port that leads here, and the port at which the world should find it. */
 export type Wish = { readonly internalPort: Port; readonly externalPort: Port }
@@ -46,8 +48,8 @@ export type Mapping = {
   readonly remove: () => Promise<void>
 }
 
-/** Rejects with every protocol's reason. */
-export async function mapPort(home: HomeRouter, wish: Wish): Promise<Mapping> {
+/** Rejects with every protocol's reason, and at once when `signal` fires. */
+export async function mapPort(home: HomeRouter, wish: Wish, signal: AbortSignal): Promise<Mapping> {
   const reasons: string[] = []
   for (const [name, map] of [
     ["PCP", byPcp],
@@ -55,7 +57,7 @@ export async function mapPort(home: HomeRouter, wish: Wish): Promise<Mapping> {
     ["UPnP", byUpnp],
   ] as const) {
     try {
-      return await map(home, wish)
+      return await map(home, wish, signal)
     } catch (error) {
       reasons.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     }
@@ -63,26 +65,30 @@ export async function mapPort(home: HomeRouter, wish: Wish): Promise<Mapping> {
   throw new Error(reasons.join("; "))
 }
 
-async function byPcp({ router, own }: HomeRouter, wish: Wish): Promise<Mapping> {
+async function byPcp({ router, own }: HomeRouter, wish: Wish, signal: AbortSignal): Promise<Mapping> {
   const nonce = randomBytes(PCP_NONCE_BYTES)
-  const ask = (lifetimeSeconds: number) =>
-    askRouter(router, writePcpMap({ nonce, client: own, ...wish, lifetimeSeconds }), (bytes) => {
+  const ask = (lifetimeSeconds: number, until: AbortSignal) =>
+    askRouter(router, { question: writePcpMap({ nonce, client: own, ...wish, lifetimeSeconds }), until }, (bytes) => {
       const read = readPcpMap(bytes)
       return read.kind === "value" && !nonce.equals(read.value.nonce) ? undefined : read
     })
-  const { external, lifetimeSeconds } = await ask(MAPPING_SECONDS)
-  return { by: "PCP", external, lifetimeSeconds, remove: () => quietly(ask(0)) }
+  const { external, lifetimeSeconds } = await ask(MAPPING_SECONDS, signal)
+  return { by: "PCP", external, lifetimeSeconds, remove: () => quietly(ask(0, removal())) }
 }
 
-async function byNatPmp({ router }: HomeRouter, { internalPort, externalPort }: Wish): Promise<Mapping> {
-  const ask = <Kind extends NatPmpAnswer["kind"]>(kind: Kind, question: Uint8Array) =>
-    askRouter(router, question, (bytes) => {
+async function byNatPmp(
+  { router }: HomeRouter,
+  { internalPort, externalPort }: Wish,
+  signal: AbortSignal,
+): Promise<Mapping> {
+  const ask = <Kind extends NatPmpAnswer["kind"]>(kind: Kind, question: Uint8Array, until: AbortSignal) =>
+    askRouter(router, { question, until }, (bytes) => {
       const read = readNatPmp(bytes)
       return read.kind === "value" && !isOf(kind, read.value) ? undefined : (read as Answered<Kind>) // looked at just now
     })
-  const { address } = await ask("address", writeAddressRequest())
-  const mapped = await ask("mapped", writeMapRequest(internalPort, externalPort, MAPPING_SECONDS))
-  const remove = () => quietly(ask("mapped", writeMapRequest(internalPort, 0, 0)))
+  const { address } = await ask("address", writeAddressRequest(), signal)
+  const mapped = await ask("mapped", writeMapRequest(internalPort, externalPort, MAPPING_SECONDS), signal)
+  const remove = () => quietly(ask("mapped", writeMapRequest(internalPort, 0, 0), removal()))
   const external = { address, port: mapped.externalPort }
   return { by: "NAT-PMP", external, lifetimeSeconds: mapped.lifetimeSeconds, remove }
 }
@@ -93,16 +99,21 @@ function isOf(kind: NatPmpAnswer["kind"], answer: NatPmpAnswer): boolean {
   return answer.kind === kind
 }
 
-async function byUpnp({ router, own }: HomeRouter, { internalPort, externalPort }: Wish): Promise<Mapping> {
+async function byUpnp(
+  { router, own }: HomeRouter,
+  { internalPort, externalPort }: Wish,
+  signal: AbortSignal,
+): Promise<Mapping> {
   const at = { address: router, port: SSDP_PORT }
-  const described = await askAt(at, writeSearch(at), (bytes) => readSearch(bytes, router))
-  const description = await smallPage(described.at, { method: "GET", path: described.path, ...BOUNDS })
+  const described = await askAt(at, { question: writeSearch(at), until: signal }, (bytes) => readSearch(bytes, router))
+  const description = await smallPage(described.at, { method: "GET", path: described.path, ...BOUNDS, signal })
   const control = valueOf(readDescription(description.body, described))
-  const external = readExternalAddress(await act(control, "GetExternalIPAddress", []))
+  const external = readExternalAddress(await act(control, "GetExternalIPAddress", [], signal))
   if (!external) throw new Error("it has no public address itself")
-  const remove = () => quietly(act(control, "DeletePortMapping", writeDeleteMapping(externalPort)))
+  const remove = () => quietly(act(control, "DeletePortMapping", writeDeleteMapping(externalPort), removal()))
   const internal = { address: own, port: internalPort }
-  await act(control, "AddPortMapping", writeAddMapping({ internal, externalPort, lifetimeSeconds: MAPPING_SECONDS }))
+  const wanted = writeAddMapping({ internal, externalPort, lifetimeSeconds: MAPPING_SECONDS })
+  await act(control, "AddPortMapping", wanted, signal)
   return { by: "UPnP", external: { address: external, port: externalPort }, lifetimeSeconds: MAPPING_SECONDS, remove }
 }
 
@@ -112,10 +123,11 @@ async function act(
   { page, service }: Control,
   action: IgdAction,
   given: Parameters<typeof writeAction>[2],
+  signal: AbortSignal,
 ): Promise<string> {
   const headers = { "content-type": 'text/xml; charset="utf-8"', soapaction: `"${service}#${action}"` }
   const body = writeAction(service, action, given)
-  const answer = await smallPage(page.at, { method: "POST", path: page.path, headers, body, ...BOUNDS })
+  const answer = await smallPage(page.at, { method: "POST", path: page.path, headers, body, ...BOUNDS, signal })
   const refusal = readRefusal(answer.status, answer.body)
   if (refusal !== undefined) throw new Error(refusal)
   return answer.body
@@ -123,26 +135,28 @@ async function act(
 
 type Read<Value> = ParsedWhole<Value, string>
 
+type Asked = { readonly question: Uint8Array; readonly until: AbortSignal }
+
 function askRouter<Value>(
   router: HomeRouter["router"],
-  question: Uint8Array,
+  asked: Asked,
   read: (bytes: Uint8Array) => Read<Value> | undefined,
 ): Promise<Value> {
-  return askAt({ address: router, port: ROUTER_PORT }, question, read)
+  return askAt({ address: router, port: ROUTER_PORT }, asked, read)
 }
 
 /** Asks again as RFC 6886 §3.1 says; rejects with what the router refuses, or with its silence. */
 async function askAt<Value>(
   at: SocketAddress,
-  question: Uint8Array,
+  { question, until: signal }: Asked,
   read: (bytes: Uint8Array) => Read<Value> | undefined,
 ): Promise<Value> {
   let silence: unknown
   for (const deadlineMs of TRIES_MS) {
     try {
-      return valueOf(await exchangeDatagrams(at, { question, deadlineMs, background: true }, read))
+      return valueOf(await exchangeDatagrams(at, { question, deadlineMs, background: true, signal }, read))
     } catch (error) {
-      if (error instanceof Refusal) throw error
+      if (error instanceof Refusal || signal.aborted) throw error
       silence = error
     }
   }
@@ -154,6 +168,10 @@ class Refusal extends Error {}
 function valueOf<Value>(read: Read<Value>): Value {
   if (read.kind === "refused") throw new Refusal(read.why)
   return read.value
+}
+
+function removal(): AbortSignal {
+  return AbortSignal.timeout(REMOVAL_MS_MAX)
 }
 
 async function quietly(done: Promise<unknown>): Promise<void> {

@@ -83,6 +83,11 @@ friends:
     expect(() => home.internet.run("box", "curl", "-s", "-m", "2", `telnet://${CAROLS}:25`)).toThrow()
   })
 
+  test("her box says where it listens for that, and who may use it", async () => {
+    const said = `asked for at 127.0.0.1:${SOCKS_PORT} by whoever reaches it`
+    await eventually("it says so", async () => (await home.status()).out.includes(said))
+  })
+
   test("Postfix sends through it, insists on Carol's key, and comes from Alice's own address", async () => {
     const ca = join(home.folder, "carol.pem")
     await writeFile(ca, key.cert)

@@ -2,6 +2,8 @@ import { describeLink } from "../../box/link.ts"
 import { describeProbe } from "../../box/self-probe.ts"
 import { describeSenders, someCame } from "../../box/senders.ts"
 import { systemClock } from "../../clock/clock.ts"
+import type { BoxConfig } from "../../config/box-config.ts"
+import { endpointText, type SocketAddress } from "../../names/endpoint.ts"
 import { BOX_FILE, loadBoxFile } from "../box-file.ts"
 import { EXIT } from "../exit-code.ts"
 import { programLog } from "../program-log.ts"
@@ -30,8 +32,9 @@ export const box = verb({
     }
     const status = await savedStatus(config)
     const running = status !== undefined && systemClock.now() - status.at < STATUS_FRESH_MS
-    if (json) sayJson({ running, relays: status?.relays ?? [], direct: status?.direct ?? [], sealTo: status?.sealTo })
-    else say(running ? statusText(status) : "No box runs with this file.")
+    const { relays = [], direct = [], outgoing, sealTo } = status ?? {}
+    if (json) sayJson({ running, relays, direct, outgoing, sealTo })
+    else say(running ? statusText(status, config) : "No box runs with this file.")
     return running && isWell(status) ? EXIT.fine : EXIT.failed
   },
 })
@@ -40,14 +43,19 @@ function isWell({ relays }: SavedStatus): boolean {
   return relays.some(({ link }) => link.at === "up") && relays.every(({ link }) => link.at !== "detached")
 }
 
-function statusText(status: SavedStatus): string {
+function statusText(status: SavedStatus, config: BoxConfig): string {
   const now = systemClock.now()
   const tunnels = status.relays.flatMap(({ relay, link, probe, senders }) => [
     [relay, describeLink(link, now)],
     ["", describeProbe(probe)],
     ...(senders && someCame(senders) ? [["", describeSenders(senders)]] : []),
   ])
-  const { sealTo } = status
+  const { sealTo, outgoing } = status
   const seal = sealTo ? [["seal", sealTo]] : []
-  return [textTable([...tunnels, ...seal], columns()), ...directLines(status)].join("\n")
+  const ways = outgoing ? [["outgoing", describeOutgoing(outgoing, config.outgoing?.login !== undefined)]] : []
+  return [textTable([...tunnels, ...ways, ...seal], columns()), ...directLines(status)].join("\n")
+}
+
+function describeOutgoing(bound: SocketAddress, asksLogin: boolean): string {
+  return `asked for at ${endpointText(bound)} by ${asksLogin ? "who has the login" : "whoever reaches it"}`
 }

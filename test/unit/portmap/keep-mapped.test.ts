@@ -45,3 +45,11 @@ test("a router that refuses is asked again later", async () => {
   expect(kept.state().at).toBe("mapped")
   await kept.stop()
 })
+
+test("the end does not wait for a router that is silent", async () => {
+  const silent = (signal: AbortSignal): Promise<Mapping> =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("not asked any more"))))
+  const kept = keepMapped(silent, handClock(), () => {})
+  await kept.stop()
+  expect(kept.state()).toEqual({ at: "asking" })
+})
