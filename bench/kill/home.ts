@@ -27,12 +27,13 @@ export function relayFile(folder: string, home: Home, ports: Ports): string {
 }
 
 /** Joins the relay, which runs, as a friend does. */
-export async function joinedBox(folder: string, { sink }: Ports): Promise<Victim> {
+export async function joinedBox(program: readonly string[], folder: string, { sink }: Ports): Promise<Victim> {
+  const waypost = (...args: readonly string[]) => promisify(execFile)(process.execPath, [...program, ...args])
   const file = join(folder, "box.yaml")
   const { stdout } = await waypost("invite", "dave", "--config", join(folder, "relay.yaml"))
   const [line = ""] = stdout.split("\n")
   await waypost("join", line, "--no-run", "--config", file, "--serve", `smtp=127.0.0.1:${sink}`)
-  return new Victim(["box", "--config", file])
+  return new Victim([...program, "box", "--config", file])
 }
 
 /** Whether the box has said since then that its tunnel is up. */
@@ -40,9 +41,4 @@ export async function boxIsUp(folder: string, since: number): Promise<boolean> {
   const text = await readFile(join(folder, "box-state", "status.json"), "utf8").catch(() => "{}")
   const { at = 0, relays = [] } = JSON.parse(text) as Partial<SavedStatus> // the box's own file, replaced in one step
   return at >= since && relays.every(({ link }) => link.at === "up")
-}
-
-function waypost(...args: readonly string[]) {
-  const main = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts")
-  return promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args])
 }

@@ -3,32 +3,48 @@ import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { join } from "node:path"
 
-const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts")
+const REPOSITORY = join(import.meta.dirname, "..", "..")
+
+/** What Node is to run: the source, or what `npm run build` has made of it, as it is installed, which starts sooner. */
+export function programOf(made: "source" | "compiled"): readonly string[] {
+  const main = made === "source" ? join("src", "cli", "main.ts") : join("dist", "cli", "main.js")
+  return ["--disable-warning=ExperimentalWarning", join(REPOSITORY, main)]
+}
 
 export class Victim {
   readonly #args: readonly string[]
   #running: ChildProcess | undefined
 
-  /** `args`: as after `waypost`. */
+  /** `args`: for Node. */
   constructor(args: readonly string[]) {
     this.#args = args
     process.on("exit", () => this.#running?.kill("SIGKILL")) // whoever interrupts the run leaves nothing behind
   }
 
-  /** Unless it runs already. */
+  /** Unless it runs already. In a group of its own: Ctrl-C is for the run, which ends it when the mail has come. */
   start(): void {
-    const args = ["--disable-warning=ExperimentalWarning", MAIN, ...this.#args]
-    this.#running ??= spawn(process.execPath, args, { stdio: ["ignore", "ignore", "inherit"] })
+    const [command, args] = [process.execPath, this.#args]
+    this.#running ??= spawn(command, args, { stdio: ["ignore", "ignore", "inherit"], detached: true })
   }
 
-  async kill(signal: NodeJS.Signals): Promise<void> {
+  /** Rejects if it had ended by itself. */
+  async kill(): Promise<void> {
+    const code = this.#running?.exitCode ?? undefined
+    if (code !== undefined) throw new Error(`${this.#args.join(" ")} ended by itself with exit code ${code}`)
+    await this.#end("SIGKILL")
+  }
+
+  /** At the end of a run, whatever has become of it. */
+  stop(): Promise<void> {
+    return this.#end("SIGTERM")
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
     const running = this.#running
-    if (!running) return
-    if (running.exitCode !== null)
-      throw new Error(`${this.#args[0]} ended by itself with exit code ${running.exitCode}`)
+    this.#running = undefined
+    if (!running || running.exitCode !== null) return
     const exited = once(running, "exit")
     running.kill(signal)
     await exited
-    this.#running = undefined
   }
 }
