@@ -89,10 +89,19 @@ class FileJournal implements MailJournal {
   async note(mail: string, taken: readonly Taken[]): Promise<void> {
     const line = { at: this.#clock.now(), mail, taken }
     remember(this.#now, line)
-    const file = this.#file
-    if (file === undefined) return void this.isSound() // it writes this line too
-    this.#attempt(() => appendFileSync(file, lineText(line)))
-    await this.#durable().catch((error: unknown) => this.#doubt(error))
+    const appended = this.#file !== undefined && (await this.#append(this.#file, line))
+    if (!appended) this.isSound() // it writes this line too
+  }
+
+  async #append(file: number, line: Line): Promise<boolean> {
+    try {
+      appendFileSync(file, lineText(line))
+      await this.#durable()
+      return true
+    } catch (error) {
+      this.#doubt(error)
+      return false
+    }
   }
 
   close(): void {
@@ -151,7 +160,7 @@ class FileJournal implements MailJournal {
     renameSync(fileIn(this.#folder), fileBefore(this.#folder))
     this.#before = this.#now
     this.#now = new Map()
-    this.#closeWhenSynced(full)
+    this.close()
     this.#file = this.#writeAnew()
   }
 

@@ -3,24 +3,17 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, expect, test } from "@jest/globals"
-import { MailHome } from "../../../src/box/mail-home.ts"
-import { openMailJournal } from "../../../src/box/mail-journal.ts"
-import { systemClock } from "../../../src/clock/clock.ts"
 import { silentLog } from "../../../src/log/log.ts"
 import type { AgeRecipient } from "../../../src/names/age-recipient.ts"
 import { newIdentity, recipientOf, sealer } from "../../../src/seal/seal.ts"
 import { sealIdentity } from "../../../src/seal/identity.ts"
-import { letterText, type Letter } from "../../../src/smtp/transfer/letter.ts"
+import { letterText } from "../../../src/smtp/transfer/letter.ts"
 import type { MessageId } from "../../../src/store/spool.ts"
 import { serviceName, type ServiceName } from "../../../src/tunnel/wire.ts"
 import { BOB } from "../../support/delivery.ts"
-import { LOOPBACK } from "../../support/loopback.ts"
+import { CONTENT, hand, letter, mailHome, pieces, SMTP } from "../../support/handed-mail.ts"
 import { nextHop, type NextHop } from "../../support/next-hop.ts"
 import { freePort } from "../../support/program.ts"
-import { envelope } from "../../support/spool.ts"
-
-const SMTP = serviceName("smtp") as ServiceName
-const CONTENT = "Received: from sender\r\nSubject: noon\r\n\r\nMeet me\r\n"
 
 let folder: string
 let hop: NextHop
@@ -33,37 +26,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function box(port = hop.port) {
-  const journal = await openMailJournal(folder, systemClock, silentLog)
-  const services = new Map([["smtp", { to: { host: LOOPBACK.address, port }, proxy: "none", probe: true } as const]])
-  return new MailHome({
-    services,
-    journal,
-    keys: (await sealIdentity(folder)).keys,
-    clock: systemClock,
-    log: silentLog,
-  })
-}
-
-function letter(to: readonly string[] = ["dave@dave.example"], different: Partial<Letter["message"]> = {}): Letter {
-  const about = envelope(different)
-  const attempt = { at: "waiting", until: 0, tries: 0, lastReply: undefined } as const
-  const recipients = to.map((address) => ({ address, notify: undefined, orcpt: undefined, attempt }))
-  const message = { ...about, id: "abcdefghijklmnop" as MessageId, sizeBytes: CONTENT.length, recipients, ...different }
-  return { by: BOB, message, visitorName: undefined, pinned: undefined }
-}
-
-async function* pieces(...texts: readonly (string | Buffer)[]): AsyncGenerator<Uint8Array> {
-  for (const text of texts) yield Buffer.from(text as string) // Buffer.from takes either
+function box(port = hop.port) {
+  return mailHome(folder, port, silentLog)
 }
 
 const handed = { service: SMTP, contentBytes: 0 }
-
-async function hand(to: MailHome, given: Letter = letter(), content = pieces(CONTENT), relay = "bob") {
-  const said = await to.takesFrom(relay).take({ service: SMTP, about: letterText(given), contentBytes: 0, content })
-  const { answers } = JSON.parse(said ?? '{"answers":[]}') as { answers: { kind: string; reply?: string }[] }
-  return answers.map(({ kind, reply = "" }) => `${kind} ${reply}`.trim())
-}
 
 test("mail is passed on as it came, and answered with the server's own words", async () => {
   const home = await box()
