@@ -4,6 +4,7 @@
  * says it will not and does is found by the self-probe.
  */
 import * as z from "zod"
+import type { AgeRecipient } from "../names/age-recipient.ts"
 import type { Promised } from "../route/route.ts"
 
 const verdictSchema = z.object({
@@ -29,6 +30,8 @@ const shownSchema = z.object({
   domains: z.array(z.string()),
   verdicts: z.array(verdictSchema),
   entrances: z.array(entranceSchema).default([]),
+  /** Whom kept mail is sealed to, by listener. */
+  seals: z.array(z.object({ listener: z.string(), to: z.string() })).default([]),
 })
 
 /** What the relay says when a box attaches (docs/tunnel-protocol.md §2). */
@@ -46,6 +49,17 @@ export function acceptVerdicts(json: string, promise: Promised): Shown {
   const readable = read.data.verdicts.filter(({ findings }) => findings.read.level === "yes")
   if (promise === "none" || readable.length === 0) return { kind: "accepted", shows: read.data }
   return { kind: "broken", routes: readable.map(({ friend, listener }) => `${friend}/${listener}`) }
+}
+
+/** The listeners whose kept mail is sealed to none of these: nobody here can open it. */
+export function sealedToOthers({ seals }: RelayShows, own: readonly AgeRecipient[]): readonly string[] {
+  const isOwn = (to: string) => own.some((recipient) => recipient === to)
+  return seals.flatMap(({ listener, to }) => (isOwn(to) ? [] : [listener]))
+}
+
+/** One line for people. */
+export function describeSeals(sealedToOthers: readonly string[]): string {
+  return `SEALED_TO_ANOTHER: mail kept at ${sealedToOthers.join(", ")} is sealed to another key than this box's, which cannot open it`
 }
 
 function parsed(json: string): unknown {

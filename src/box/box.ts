@@ -11,7 +11,7 @@ import { boxEnd, type BoxEnd } from "../tunnel/box-end.ts"
 import type { AgeRecipient } from "../names/age-recipient.ts"
 import { sealIdentity } from "../seal/identity.ts"
 import { pin } from "../tunnel/pin.ts"
-import { acceptVerdicts, type RelayShows, type Shown } from "./accept-verdicts.ts"
+import { acceptVerdicts, sealedToOthers, type RelayShows, type Shown } from "./accept-verdicts.ts"
 import type { Asker, DirectStatus } from "./direct.ts"
 import { directServices } from "./direct-services.ts"
 import { openOutgoingPort } from "./outgoing-port.ts"
@@ -42,6 +42,8 @@ export type RelayStatus = {
   readonly link: LinkState
   /** What the relay showed when the box attached last; `undefined` before that. */
   readonly shows: RelayShows | undefined
+  /** The relay's listeners whose kept mail is sealed to another key than this box's. */
+  readonly sealedToOthers: readonly string[]
   /** How senders come to the ports that the owner shares there, as the relay tells it; `undefined`: not told. */
   readonly senders: SendersSeen | undefined
   /** What the last visit to the box's own name through this relay found. */
@@ -70,12 +72,14 @@ export async function startBox(config: BoxConfig, options: BoxOptions): Promise<
   const serve = servicesOf(config.services, engine, options.log)
   const { services } = config
   const journal = await openMailJournal(config.state, options.clock, options.log)
-  const { keys, recipient } = await sealIdentity(config.state)
+  const { keys, recipient, recipients } = await sealIdentity(config.state)
   const mail = new MailHome({ ...options, services, journal, keys })
   let linked: readonly Linked[] = []
   const outgoing = config.outgoing && (await openOutgoing(config.outgoing, () => linked, engine, options))
   const cameUp = () => direct.look()
-  linked = config.relays.map((relay) => linkTo(relay, { ...options, config, identity, serve, mail, cameUp }))
+  linked = config.relays.map((relay) =>
+    linkTo(relay, { ...options, config, identity, serve, mail, recipients, cameUp }),
+  )
   const askers = () => linked.flatMap(({ asker }) => asker() ?? [])
   const direct = directServices(config.services, { ...options, engine, askers })
   return {
@@ -112,6 +116,8 @@ type LinkParts = BoxOptions & {
   readonly identity: { readonly key: string; readonly cert: string }
   readonly serve: ReturnType<typeof servicesOf>
   readonly mail: MailHome
+  /** Of its own keys. */
+  readonly recipients: readonly AgeRecipient[]
   /** A tunnel came up: whoever has a question for a relay can ask it. */
   readonly cameUp: () => void
 }
@@ -125,16 +131,20 @@ type Linked = {
 
 /** One relay: its tunnel, and what is known of it. */
 function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
-  const { config, identity, serve, mail, clock, log, dice, claim, changed, cameUp } = parts
+  const { config, identity, serve, mail, recipients, clock, log, dice, claim, changed, cameUp } = parts
   let shows: RelayShows | undefined
   let probe: ProbeState | undefined
   let senders: SendersSeen | undefined
   let tries = 0
   let current: BoxEnd | undefined
+  const cannotOpen = () => (shows ? sealedToOthers(shows, recipients) : [])
   const accepts = (json: string): boolean => {
     const shown = acceptVerdicts(json, config.promise)
     if (shown.kind === "accepted") shows = shown.shows
     else log.error("verdicts refused", { relay: relay.name, ...refusal(shown) })
+    const listeners = cannotOpen().join(", ")
+    if (shown.kind === "accepted" && listeners !== "")
+      log.error("mail will not open", { relay: relay.name, code: "SEALED_TO_ANOTHER", listeners })
     return shown.kind === "accepted"
   }
   const dialNext = async (): Promise<BoxEnd> => {
@@ -186,7 +196,7 @@ function linkTo(relay: BoxRelay, parts: LinkParts): Linked {
   })
   return {
     link,
-    status: () => ({ relay: relay.name, link: link.state(), shows, senders, probe }),
+    status: () => ({ relay: relay.name, link: link.state(), shows, sealedToOthers: cannotOpen(), senders, probe }),
     asker: () => {
       const end = link.state().at === "up" ? current : undefined
       return end && { relay: relay.name, ask: (port) => end.askReach(port) }

@@ -98,6 +98,7 @@ export const faults = {
   TUNNEL_REFUSED: { blame: "operator", tell: "The relay did not let the box in" },
   CARRIER_UNKNOWN: { blame: "friend", tell: "The carrier shows no ticket that is open here" },
   ANOTHER_KEY: { blame: "friend", tell: "Visitors of the box's name are shown a key that is not the box's" },
+  SEALED_TO_ANOTHER: { blame: "operator", tell: "Kept mail is sealed to a key that is not the box's" },
   // Outgoing mail
   OUTGOING_OFF: { blame: "operator", http: 403, tell: "The relay opens no connections to the outside for this friend" },
   OUTGOING_PORT: { blame: "peer", http: 403, tell: "Connections to the outside go to port 25 alone" },

@@ -4,7 +4,14 @@ import { endpointText, type Endpoint, type SocketAddress } from "../names/endpoi
 import type { IpAddress } from "../names/ip-address.ts"
 import { patternText, type Hostname } from "../names/hostname.ts"
 import type { Verdict } from "../policy/verdict.ts"
-import { isHeldToTls, type FriendName, type ListenerName, type Otherwise, type Route } from "../route/route.ts"
+import {
+  isHeldToTls,
+  sealedTo,
+  type FriendName,
+  type ListenerName,
+  type Otherwise,
+  type Route,
+} from "../route/route.ts"
 import { RouteTable } from "../route/table.ts"
 import { keptPromises } from "./assessment.ts"
 import { entrancesOf } from "./public-places.ts"
@@ -55,7 +62,11 @@ export class Standing {
   shownTo(friend: FriendName): object {
     const domains = this.config.friends.find(({ name }) => name === friend)?.domains.map(patternText) ?? []
     const verdicts = this.verdicts.filter((verdict) => verdict.friend === friend)
-    return { relay: this.config.relay.name, domains, verdicts, entrances: entrancesOf(this.config, friend) }
+    const seals = routesOf(this.config).flatMap((route) => {
+      const to = route.friend === friend ? sealedTo(route) : undefined
+      return to ? [{ listener: route.listener, to }] : []
+    })
+    return { relay: this.config.relay.name, domains, verdicts, entrances: entrancesOf(this.config, friend), seals }
   }
 
   /** Where mail for a domain goes that a friend left with us, or anybody if none is named: on whichever listener it came. */

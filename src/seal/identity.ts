@@ -10,6 +10,8 @@ export type SealIdentity = {
   readonly keys: readonly string[]
   /** Whom mail is to be sealed to. */
   readonly recipient: AgeRecipient
+  /** Whose mail is opened: the recipients of all keys. */
+  readonly recipients: readonly AgeRecipient[]
 }
 
 /** One key a line, as age-keygen writes them; lines with # are comments. Rejects with a FaultError STATE_DAMAGED. */
@@ -21,7 +23,7 @@ export async function sealIdentity(stateFolder: string): Promise<SealIdentity> {
   try {
     const recipients = await Promise.all(keys.map(recipientOf))
     const recipient = recipients.at(-1)
-    if (recipient) return { keys, recipient }
+    if (recipient) return { keys, recipient, recipients }
   } catch {
     // told below, without a word of what is in it
   }

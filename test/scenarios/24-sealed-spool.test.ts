@@ -1,4 +1,5 @@
 import { expect } from "@jest/globals"
+import { newIdentity, recipientOf } from "../../src/seal/seal.ts"
 import { chapter } from "./cast/chapter.ts"
 
 const { scene, answer } = chapter(
@@ -24,6 +25,14 @@ scene("Sealed to Dave's box: nothing of it can be read there, and he gets it who
   await dave.joins(bob)
   await dave.received("Meet me at noon")
   expect(dave.countOf("Meet me at noon")).toBe(1)
+})
+
+scene("Sealed to a key of somebody else's: Dave's box says so, and opens nothing", async ({ bob, carol, dave }) => {
+  await bob.carries(dave, { smtp: "peer", byTunnel: true, sealedTo: await recipientOf(await newIdentity()) })
+  await carol.mails("dave@dave.example", "Meet me at noon")
+  await dave.joins(bob)
+  await dave.program.logged("mail will not open", { code: "SEALED_TO_ANOTHER" }, "his box holds another key")
+  expect(dave.countOf("Meet me at noon")).toBe(0)
 })
 
 scene("Bob himself still reads it while it passes", async ({ bob, carol, dave }) => {

@@ -1,4 +1,5 @@
 import { describeLink } from "../../box/link.ts"
+import { describeSeals } from "../../box/accept-verdicts.ts"
 import { describeProbe } from "../../box/self-probe.ts"
 import { describeSenders, someCame } from "../../box/senders.ts"
 import { systemClock } from "../../clock/clock.ts"
@@ -45,9 +46,10 @@ function isWell({ relays }: SavedStatus): boolean {
 
 function statusText(status: SavedStatus, config: BoxConfig): string {
   const now = systemClock.now()
-  const tunnels = status.relays.flatMap(({ relay, link, probe, senders }) => [
+  const tunnels = status.relays.flatMap(({ relay, link, probe, senders, sealedToOthers }) => [
     [relay, describeLink(link, now)],
     ["", describeProbe(probe)],
+    ...(sealedToOthers.length > 0 ? [["", describeSeals(sealedToOthers)]] : []),
     ...(senders && someCame(senders) ? [["", describeSenders(senders)]] : []),
   ])
   const { sealTo, outgoing } = status

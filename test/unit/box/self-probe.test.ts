@@ -75,7 +75,7 @@ test("what can be probed are the names of services that are served here, not tho
     { service: "https", names: ["mail.alice.example"], host: "8.8.4.4", port: 443 },
     { service: "smtps", names: ["alice.example"], port: 465 },
   ]
-  const relayShows: RelayShows = { relay: "relay.bob.example", domains: [], verdicts: [], entrances }
+  const relayShows: RelayShows = { relay: "relay.bob.example", domains: [], verdicts: [], seals: [], entrances }
   const services = new Map([
     ["https", homeAt(to)],
     ["imaps", { ...homeAt(to), probe: false }],

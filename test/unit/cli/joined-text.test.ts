@@ -8,7 +8,7 @@ const SEAL_TO = ageRecipient("age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5
 const told = (mode: string, word = "MX") => {
   const verdict = { friend: "alice", listener: "smtp", mode, findings: { read: { level: "by-attack" as const } } }
   const domains = ["mx.alice.example", "*.alice.example"]
-  const shows = { relay: "relay.bob.example", domains, verdicts: [verdict], entrances: [] }
+  const shows = { relay: "relay.bob.example", domains, verdicts: [verdict], entrances: [], seals: [] }
   const lines = joinedText({ file: "box.yaml", shows, services: ["smtp"], sealTo: SEAL_TO }).split("\n")
   return lines.filter((line) => line.includes(word)).map((line) => line.trim())
 }
