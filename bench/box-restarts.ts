@@ -1,24 +1,25 @@
 /**
  * Ends the relay again and again while visitors come at a steady rate to a box behind it, and measures how long they
- * are not served: `npm run box-restarts -- --restarts 100 --rate 200 --how kill|planned|hand-over --json`. Exit code 1 if after
- * kill -9 the box was not back within 2 s of the relay's listening again, in more than 5 % of the restarts.
+ * are not served: `npm run box-restarts -- --restarts 100 --rate 200 --how kill|planned|hand-over --json`. Exit code 1 if what
+ * issue 6 asks was missed: nobody turned away in a hand-over; the box back within 2 s of kill -9 in 95 % of the restarts.
  */
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { connect, createServer, type AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
+import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { freePort } from "../test/support/program.ts"
+import { quantile, scheduled } from "./strain/figures.ts"
 
 const { values: asked } = parseArgs({
   options: {
     restarts: { type: "string", default: "20" },
     /** Visitors in a second. */
     rate: { type: "string", default: "200" },
-    /** kill: kill -9. planned: SIGTERM, and the next relay starts when this one has ended. hand-over: SIGUSR2. */
+    /** kill: kill -9, and started again as systemd would. planned: SIGTERM, and started when this one has ended. hand-over: SIGUSR2. */
     how: { type: "string", default: "kill" },
     /** Who moves the bytes: native or javascript. */
     engine: { type: "string", default: "native" },
@@ -26,8 +27,12 @@ const { values: asked } = parseArgs({
   },
 })
 
-/** Issue 6: the box is back in this time, p95. */
-const BACK_MS_MAX = 2_000
+/** Issue 6: the box is back in this time after kill -9, p95. */
+const AWAY_MS_MAX = 2_000
+/** systemd.service(5): RestartSec=, unless a unit says otherwise. */
+const RESTART_WAIT_MS = 100
+/** Ours: a relay that does not start by then ends the run. */
+const START_MS_MAX = 60_000
 /** Ours: between two restarts, visitors are served this long. */
 const CALM_MS = 500
 /** Ours: a visitor who is not served by then gives up; a restart after which nobody is served by then ends the run. */
@@ -38,14 +43,19 @@ const RELAY = "127.0.0.2"
 
 type Result = {
   readonly how: string
+  readonly engine: string
   readonly restarts: number
+  readonly ratePerSecond: number
   readonly visitorsServed: number
   /** Refused, reset or ended without an answer. */
   readonly visitorsTurnedAway: number
-  /** From the relay's listening again to the first visitor served. */
-  readonly backMs: Quantiles
-  /** From the signal to the first visitor served, the start of the program included. */
+  /** From the signal to the first visitor served by the next relay, the start of the program included. */
   readonly awayMs: Quantiles
+  /** Of that, from when the relay says that it has started. */
+  readonly backMs: Quantiles
+  /** Processor time of the next relay until it says so, all threads. */
+  readonly startCpuMs: Quantiles
+  readonly load: number
 }
 type Quantiles = { readonly p50: number; readonly p95: number; readonly max: number }
 
@@ -54,6 +64,7 @@ class Visitors {
   served = 0
   turnedAway = 0
   lastServedStart = 0
+  #open = 0
   readonly #port: number
   readonly #timer: NodeJS.Timeout
   #owed = 0
@@ -65,13 +76,16 @@ class Visitors {
     }, TICK_MS)
   }
 
-  stop(): void {
+  /** No more of them; resolves when what became of each is known. */
+  async stop(): Promise<void> {
     clearInterval(this.#timer)
+    while (this.#open > 0) await delay(TICK_MS)
   }
 
   #visit(): void {
     const started = performance.now()
     const socket = connect(this.#port, RELAY)
+    this.#open++
     let heard = false
     socket.setTimeout(PATIENCE_MS, () => socket.destroy())
     socket.on("error", () => {}) // "close" follows
@@ -81,6 +95,7 @@ class Visitors {
       socket.destroy()
     })
     socket.once("close", () => {
+      this.#open--
       if (heard) this.served++
       else this.turnedAway++
     })
@@ -104,28 +119,32 @@ async function run(restarts: number, rate: number, restart: Restart): Promise<Re
   undo.defer(() => visitors.stop())
 
   await servedAfter(performance.now(), visitors)
-  const [back, away]: [number[], number[]] = [[], []]
+  const [back, away, startCpu]: [number[], number[], number[]] = [[], [], []]
   for (let done = 0; done < restarts; done++) {
     await delay(CALM_MS)
     const signalled = performance.now()
     relay = await restart(relay, folder)
     const listening = performance.now()
+    startCpu.push(scheduled(relay.pid).ranMs)
     const served = await servedAfter(listening, visitors)
     back.push(served - listening)
     away.push(served - signalled)
     if (!asked.json)
-      process.stderr.write(`\r${done + 1}/${restarts}  back after ${Math.round(served - listening)} ms   `)
+      process.stderr.write(`\r${done + 1}/${restarts}  served again after ${Math.round(served - signalled)} ms   `)
   }
-  visitors.stop()
-  await delay(CALM_MS)
+  await visitors.stop()
   const { served: visitorsServed, turnedAway: visitorsTurnedAway } = visitors
   return {
     how: asked.how,
+    engine: asked.engine,
     restarts,
+    ratePerSecond: rate,
     visitorsServed,
     visitorsTurnedAway,
-    backMs: quantiles(back),
     awayMs: quantiles(away),
+    backMs: quantiles(back),
+    startCpuMs: quantiles(startCpu),
+    load: loadavg()[0] ?? NaN,
   }
 }
 
@@ -151,13 +170,17 @@ limits: { connections-per-source-max: 9000 }
 }
 
 /** A relay, and how to end it: after a hand-over it is no child of ours. */
-type Running = { readonly program: ChildProcess; readonly end: (signal: NodeJS.Signals) => Promise<void> }
+type Running = {
+  readonly pid: number
+  readonly program: ChildProcess
+  readonly end: (signal: NodeJS.Signals) => Promise<void>
+}
 type Restart = (relay: Running, folder: string) => Promise<Running>
 
 async function startRelay(folder: string): Promise<Running> {
-  const program = waypost("relay", "-c", join(folder, "relay.yaml"), "--engine", asked.engine)
+  const program = waypost(folder, "relay", "-c", join(folder, "relay.yaml"), "--engine", asked.engine)
   await says(program, '"started"')
-  return { program, end: (signal) => end(program, signal) }
+  return { pid: program.pid ?? 0, program, end: (signal) => end(program, signal) }
 }
 
 /** Its output goes on where that of the first one went. */
@@ -165,27 +188,33 @@ async function handOver({ program, end: endBefore }: Running): Promise<Running> 
   const said = says(program, '"msg":"replaced"')
   await endBefore("SIGUSR2")
   const pid = Number(/"pid":(\d+),"msg":"replaced"/.exec(await said)?.[1])
-  return { program, end: async (signal) => void process.kill(pid, signal) }
+  return { pid, program, end: async (signal) => void process.kill(pid, signal) }
 }
 
 const RESTARTS: Readonly<Record<string, Restart>> = {
-  kill: async (relay, folder) => relay.end("SIGKILL").then(() => startRelay(folder)),
+  kill: async (relay, folder) => {
+    await relay.end("SIGKILL")
+    await delay(RESTART_WAIT_MS)
+    return startRelay(folder)
+  },
   planned: async (relay, folder) => relay.end("SIGTERM").then(() => startRelay(folder)),
   "hand-over": handOver,
 }
 
 async function startBox(folder: string, servicePort: number): Promise<ChildProcess> {
-  const invitation = await says(waypost("invite", "alice", "-c", join(folder, "relay.yaml")), "\n")
-  const box = waypost("join", "-c", join(folder, "box.yaml"), "--serve", `any=127.0.0.1:${servicePort}`)
+  const invitation = await says(waypost(folder, "invite", "alice", "-c", join(folder, "relay.yaml")), "\n")
+  const box = waypost(folder, "join", "-c", join(folder, "box.yaml"), "--serve", `any=127.0.0.1:${servicePort}`)
   box.stdin?.end(invitation)
   await says(box, "tunnel up")
   return box
 }
 
-function waypost(...words: readonly string[]): ChildProcess {
-  const program = join(import.meta.dirname, "..", "src", "cli", "main.ts")
+/** As it is installed; what it keeps of compiled code goes into the folder. */
+function waypost(folder: string, ...words: readonly string[]): ChildProcess {
+  const program = join(import.meta.dirname, "..", "bin", "waypost.mjs")
   return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", program, ...words], {
     stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, XDG_CACHE_HOME: join(folder, "caches") },
   })
 }
 
@@ -193,6 +222,7 @@ function waypost(...words: readonly string[]): ChildProcess {
 function says(program: ChildProcess, text: string): Promise<string> {
   let said = ""
   return new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error(`it did not say ${text} in time:\n${said}`)), START_MS_MAX).unref()
     program.stdout?.setEncoding("utf8").on("data", (piece: string) => {
       said += piece
       if (said.includes(text)) resolve(said)
@@ -210,20 +240,35 @@ async function end(program: ChildProcess, signal: NodeJS.Signals): Promise<void>
 }
 
 function quantiles(measured: readonly number[]): Quantiles {
-  const sorted = measured.toSorted((a, b) => a - b)
-  const at = (share: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)
-  return { p50: at(0.5), p95: at(0.95), max: at(1) }
+  const [p50, p95] = [quantile(measured, 0.5), quantile(measured, 0.95)]
+  return { p50: Math.round(p50), p95: Math.round(p95), max: Math.round(Math.max(...measured)) }
+}
+
+/** What issue 6 asks, and whether it was so; nothing is asked of a stop and a start. */
+function lines({ how, awayMs, visitorsTurnedAway }: Result): readonly Line[] {
+  if (how === "hand-over") return [{ asked: "a hand-over turns nobody away", met: visitorsTurnedAway === 0 }]
+  if (how === "kill") return [{ asked: `back ${AWAY_MS_MAX} ms after kill -9 (p95)`, met: awayMs.p95 <= AWAY_MS_MAX }]
+  return []
+}
+
+type Line = { readonly asked: string; readonly met: boolean }
+
+function textOf(result: Result): string {
+  const { restarts, how, engine, ratePerSecond, load, visitorsServed, visitorsTurnedAway } = result
+  const row = (name: string, { p50, p95, max }: Quantiles) =>
+    `${name.padEnd(48)} p50 ${p50} ms, p95 ${p95} ms, at most ${max} ms`
+  return `
+${restarts} restarts (${how}, ${engine} engine) under ${ratePerSecond} visitors in a second, load ${load.toFixed(1)}
+${row("served again after the signal", result.awayMs)}
+${row("served again after the relay says that it started", result.backMs)}
+${row("processor time of a start", result.startCpuMs)}
+visitors served ${visitorsServed}, turned away ${visitorsTurnedAway}`
 }
 
 const restart = RESTARTS[asked.how]
 if (!restart) throw new Error(`--how ${Object.keys(RESTARTS).join("|")}`)
 const result = await run(Number(asked.restarts), Number(asked.rate), restart)
-const { backMs, awayMs, visitorsServed, visitorsTurnedAway } = result
-if (asked.json) console.log(JSON.stringify(result))
-else
-  console.log(`
-${result.restarts} restarts (${result.how}) under ${asked.rate} visitors in a second
-served again after the relay listens:  p50 ${backMs.p50} ms, p95 ${backMs.p95} ms, at most ${backMs.max} ms
-served again after the signal:         p50 ${awayMs.p50} ms, p95 ${awayMs.p95} ms, at most ${awayMs.max} ms
-visitors served ${visitorsServed}, turned away ${visitorsTurnedAway}`)
-process.exitCode = backMs.p95 <= BACK_MS_MAX ? 0 : 1
+const judged = lines(result)
+if (asked.json) console.log(JSON.stringify({ ...result, lines: judged }))
+else console.log([textOf(result), ...judged.map((line) => `${line.met ? "met" : "MISSED"}: ${line.asked}`)].join("\n"))
+process.exitCode = judged.every(({ met }) => met) ? 0 : 1

@@ -9,10 +9,14 @@ import type { Log } from "../log/log.ts"
 import type { BoxEnd } from "../tunnel/box-end.ts"
 
 /** Ours: the wait after the first failure. */
-const RETRY_FIRST_MS = 200
+const RETRY_FIRST_MS = 100
 /** Ours: how much longer each wait is than the one before. */
 const RETRY_GROWTH = 1.5
-/** Ours: after a restart of the relay its boxes are back within 2 s (p95), so no wait is longer for a while. */
+/** Ours: boxes are back within 2 s of a relay's death (p95), most of which its start takes. A try is a SYN that its kernel refuses. */
+const RETRY_AT_ONCE_MS_MAX = 400
+/** Ours: a start takes a second, ten on a machine that is busy. */
+const START_LASTS_MS = 10_000
+/** Ours: for a machine that boots. */
 const RETRY_SOON_MS_MAX = 1_500
 /** Ours: how long a relay counts as "restarting". */
 const SOON_LASTS_MS = 5 * 60_000
@@ -106,9 +110,13 @@ export function keepLinked(options: LinkOptions): Link {
 
 /** How long to wait before the next try, in milliseconds; between half and the whole of the step, by chance. */
 export function waitBefore(tries: number, lostForMs: number, chance: number): number {
-  const longest = lostForMs < SOON_LASTS_MS ? RETRY_SOON_MS_MAX : RETRY_LATER_MS_MAX
-  const step = Math.min(RETRY_FIRST_MS * RETRY_GROWTH ** (tries - 1), longest)
+  const step = Math.min(RETRY_FIRST_MS * RETRY_GROWTH ** (tries - 1), longestStep(lostForMs))
   return step * (0.5 + chance / 2)
+}
+
+function longestStep(lostForMs: number): number {
+  if (lostForMs < START_LASTS_MS) return RETRY_AT_ONCE_MS_MAX
+  return lostForMs < SOON_LASTS_MS ? RETRY_SOON_MS_MAX : RETRY_LATER_MS_MAX
 }
 
 /** One line for people: what the tunnel is doing. */
