@@ -12,7 +12,7 @@ import { replyText, type Reply } from "../delivery/reply.ts"
 import type { Session } from "../delivery/session.ts"
 import { alongRoute, domainOf, targetKey, type Target } from "../delivery/target.ts"
 import type { MailCommand } from "../intake/path-command.ts"
-import { REPLY_MS, type Connected, type CutThrough } from "./cut-through.ts"
+import { REPLY_MS, REST_MS, type Connected, type CutThrough } from "./cut-through.ts"
 import { inTheWay, mailLine, needsQueue, rcptLine } from "./envelope-lines.ts"
 
 /** What a step came to. `away`: the friend's server has no say in this message, which is to be kept. */
@@ -31,8 +31,6 @@ export type Asked = {
 
 /** Ours: how long the reply to the content may take. Less than the 5 minutes of silence that our own session bears. */
 export const FINAL_REPLY_MS = 4 * 60_000
-/** Ours: how long a connection that is not in use waits for the sender's next message. */
-export const REST_MS = 5_000
 
 /** Where one transaction stands at the friend's server. */
 type At =
@@ -49,8 +47,9 @@ const AWAY: Said = { kind: "away" }
 
 export class Passage {
   readonly #shared: CutThrough
-  readonly #closing = new AbortController()
   #at: At = START
+  /** While there is no connection yet. */
+  #connecting: AbortController | undefined
   #connected: Connected | undefined
   /** MAIL was said over this connection, and its transaction has not ended. */
   #unclean = false
@@ -150,9 +149,9 @@ export class Passage {
 
   /** The sender is gone. */
   close(): void {
-    this.#closing.abort()
+    this.#connecting?.abort()
     this.#wake()
-    if (this.#at.at === "start" || this.#at.at === "refused") this.#quit()
+    if (this.#at.at === "start" || this.#at.at === "refused") this.#leave()
     else this.#drop()
     this.#at = { at: "away" }
   }
@@ -163,13 +162,14 @@ export class Passage {
     if (!target) return this.#lose()
     for (;;) {
       const resting = this.#resting(target)
-      const connected = resting ?? (await this.#shared.connect(target, this.#closing.signal))
+      const connected = resting ?? (await this.#connect(target))
       if (connected === "busy") return { kind: "refused", why: fault("HOME_BUSY", targetKey(target)) }
       if (connected === "away") return this.#lose()
+      const rested = resting !== undefined || connected.rested
       this.#connected = connected
-      if (this.#closing.signal.aborted) return this.#lose()
+      if (this.#at.at !== "start") return this.#lose() // the sender has gone
       const introduced = await this.#shared.introduce(target, connected.session, asked.client)
-      if (!introduced && !resting) return this.#lose()
+      if (!introduced && !rested) return this.#lose()
       if (!introduced) this.#drop()
       if (!introduced) continue
       const why = inTheWay(asked.mail, asked.recipient, connected.session.features)
@@ -184,9 +184,15 @@ export class Passage {
         return undefined
       }
       this.#drop()
-      // One that was resting may have been closed meanwhile, which says nothing about the server.
-      if (!resting) return this.#lose()
+      if (!rested) return this.#lose()
     }
+  }
+
+  async #connect(target: Target): ReturnType<CutThrough["connect"]> {
+    this.#connecting = new AbortController()
+    const connected = await this.#shared.connect(target, this.#connecting.signal)
+    this.#connecting = undefined
+    return connected
   }
 
   async #mail(session: Session, mail: MailCommand): Promise<Reply | undefined> {
@@ -231,6 +237,13 @@ export class Passage {
   #rest(): void {
     this.#wake()
     if (this.#connected) this.#wake = this.#shared.clock.after(REST_MS, () => this.#quit())
+  }
+
+  /** For whoever comes next, unless a transaction was begun on it. */
+  #leave(): void {
+    if (this.#unclean) return this.#quit()
+    const connected = this.#forget()
+    if (connected) this.#shared.rest(connected)
   }
 
   #quit(): void {

@@ -151,6 +151,7 @@ class LibraryMailServer implements MailServer {
 
   async stop(cut?: AbortSignal): Promise<void> {
     const stopped = new Promise<void>((resolve) => (this.#stopped = resolve))
+    this.#intake.cutThrough?.stop()
     for (const session of this.#sessions) session.end("STOPPING")
     const forget = grace(this.#intake.clock, STOP_MS_MAX, cut, () => {
       for (const session of this.#sessions) session.cut()

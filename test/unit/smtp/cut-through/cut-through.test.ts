@@ -2,8 +2,13 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "@jest/globals"
 import { fault, FaultError } from "../../../../src/faults/faults.ts"
-import { AWAY_MEMORY_MS, PASSAGES_PER_DESTINATION_MAX, REPLY_MS } from "../../../../src/smtp/cut-through/cut-through.ts"
-import { FINAL_REPLY_MS, REST_MS } from "../../../../src/smtp/cut-through/passage.ts"
+import {
+  AWAY_MEMORY_MS,
+  PASSAGES_PER_DESTINATION_MAX,
+  REPLY_MS,
+  REST_MS,
+} from "../../../../src/smtp/cut-through/cut-through.ts"
+import { FINAL_REPLY_MS } from "../../../../src/smtp/cut-through/passage.ts"
 import { UNKNOWN_MS } from "../../../../src/smtp/cut-through/recipient-memory.ts"
 import type { Draft, Spool } from "../../../../src/store/spool.ts"
 import { startBetween } from "../../../support/cut-through.ts"
@@ -96,8 +101,9 @@ describe("while the friend's server is there", () => {
   })
 
   test("several messages of one session go over one connection, with RSET where one was not finished", async () => {
+    const clock = handClock()
     await using hop = await nextHop()
-    await using bob = await startBetween(hop)
+    await using bob = await startBetween(hop, { clock })
     using carol = await SmtpClient.greeted(bob.port)
     await carol.says(MAIL, RCPT, "DATA", "one\r\n.")
     await carol.says(MAIL, RCPT, "RSET")
@@ -107,7 +113,63 @@ describe("while the friend's server is there", () => {
     const verbs = hop.sessions[0]?.commands.map((line) => line.split(" ")[0])
     expect(verbs?.join(" ")).toBe("EHLO MAIL RCPT DATA MAIL RCPT RSET MAIL RCPT DATA")
     await carol.says("QUIT")
+    await eventually("Carol is gone", () => bob.server.sessions === 0)
+    await clock.turn(REST_MS)
     await eventually("the connection is given back", () => hop.open() === 0)
+    expect(hop.sessions[0]?.commands.at(-1)).toBe("QUIT")
+  })
+
+  test("the next sender goes over the connection that the last one has left, one message behind the other", async () => {
+    await using hop = await nextHop()
+    await using bob = await startBetween(hop)
+    for (const content of ["one", "two"]) {
+      using carol = await SmtpClient.greeted(bob.port)
+      await carol.says(MAIL, RCPT, "DATA", `${content}\r\n.`)
+      await carol.says("QUIT")
+      await eventually("she is gone", () => bob.server.sessions === 0)
+    }
+    expect(hop.messages).toHaveLength(2)
+    const verbs = hop.sessions.map(({ commands }) => commands.map((line) => line.split(" ")[0]).join(" "))
+    expect(verbs).toEqual(["EHLO MAIL RCPT DATA MAIL RCPT DATA"])
+  })
+
+  test("one that was left amid a transaction is not used again", async () => {
+    await using hop = await nextHop()
+    await using bob = await startBetween(hop)
+    for (const command of [MAIL, MAIL]) {
+      using carol = await SmtpClient.greeted(bob.port)
+      await carol.says(command, RCPT)
+      carol.hangsUp()
+      await eventually("she is gone", () => bob.server.sessions === 0)
+    }
+    expect(hop.sessions).toHaveLength(2)
+  })
+
+  test("one that its server has closed meanwhile is replaced, and the sender hears nothing of it", async () => {
+    await using hop = await nextHop()
+    await using bob = await startBetween(hop)
+    {
+      using carol = await SmtpClient.greeted(bob.port)
+      await carol.says(MAIL, RCPT, "DATA", "one\r\n.", "QUIT")
+      await eventually("she is gone", () => bob.server.sessions === 0)
+    }
+    const calls = hop.sessions.length
+    hop.script = { on: (line) => (line.startsWith("MAIL") && hop.sessions.length === calls ? "drop" : undefined) }
+    using carol = await SmtpClient.greeted(bob.port)
+    expect(await carol.says(MAIL, RCPT, "DATA", "two\r\n.")).toBe("250 2.0.0 Ok: queued")
+    expect(await bob.spool.list()).toEqual([])
+    expect(hop.sessions).toHaveLength(2)
+  })
+
+  test("a relay that stops closes those that nobody uses", async () => {
+    await using hop = await nextHop()
+    await using bob = await startBetween(hop)
+    using carol = await SmtpClient.greeted(bob.port)
+    await carol.says(MAIL, RCPT, "DATA", "one\r\n.", "QUIT")
+    await eventually("she is gone", () => bob.server.sessions === 0)
+    expect(hop.open()).toBe(1)
+    await bob.server.stop()
+    await eventually("it is given back", () => hop.open() === 0)
     expect(hop.sessions[0]?.commands.at(-1)).toBe("QUIT")
   })
 
