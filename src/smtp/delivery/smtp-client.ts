@@ -3,7 +3,7 @@
  * keywords and not from anywhere in the reply, an ear for its own name, and progress that deadlines can be set by.
  * It reaches into members that are not promised: the version is pinned, and each member has a contract test.
  */
-import type { Duplex, Writable } from "node:stream"
+import type { Duplex, Transform, Writable } from "node:stream"
 import { TLSSocket, type ConnectionOptions } from "node:tls"
 import SMTPConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
@@ -26,9 +26,10 @@ interface Inner extends SMTPConnection {
   _ehloLines?: readonly string[]
   _currentDataStream: object | false
   _responseActions: ((reply: string) => void)[]
-  _createSendStream(done: (error: { readonly response?: string } | null, reply?: string) => void): Writable
+  _createSendStream(done: Sent): Transform
 }
 
+type Sent = (error: { readonly response?: string } | null, reply?: string) => void
 type Refused = { readonly recipient?: string; readonly response?: string }
 
 const Base = SMTPConnection as unknown as new (options: SMTPConnectionOptions) => Inner
@@ -143,6 +144,23 @@ export class SmtpClient extends Base {
   /** After 354: takes content, stuffs its dots and ends it with one; `heard` is given the reply, which should be to that. */
   content(heard: (reply: string) => void): Writable {
     return this._createSendStream((error, reply = "") => heard(error?.response ?? reply))
+  }
+
+  /** What goes out in one turn of the event loop goes out together: the dot with the last of the content, in one write. */
+  override _createSendStream(done: Sent): Transform {
+    const stream = super._createSendStream(done)
+    const socket = this._socket
+    let corked = false
+    stream.prependListener("data", () => {
+      if (corked || !socket) return
+      corked = true
+      socket.cork()
+      setImmediate(() => {
+        corked = false
+        socket.uncork()
+      })
+    })
+    return stream
   }
 
   override _actionGreeting(reply: string): void {

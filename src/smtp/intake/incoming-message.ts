@@ -145,16 +145,12 @@ export class IncomingMessage {
 
   /** Both ways at once: the friend's server may go away at any moment, and then the message must be here. */
   async #keep(piece: Uint8Array): Promise<void> {
-    const ours = this.#ours
+    const all = this.#ours ? Buffer.concat([this.#ours, piece]) : piece
     this.#ours = undefined
-    if (ours) await this.#both(ours)
-    await this.#both(piece)
-  }
-
-  async #both(piece: Uint8Array): Promise<void> {
+    if (all.length === 0) return
     const passage = this.#authentication ? undefined : this.#passage
-    const kept = this.#unkept ? undefined : this.#remember(this.#draft.write(piece))
-    await Promise.all([kept, passage?.write(piece)])
+    const kept = this.#unkept ? undefined : this.#remember(this.#draft.write(all))
+    await Promise.all([kept, passage?.write(all)])
     if (!passage?.isLive) this.#fault ??= this.#unkept
   }
 
