@@ -105,7 +105,6 @@ function prepare(database: DatabaseSync) {
       `UPDATE recipient SET state = ?1, due_at = ?2, tries = ?3, because = ?4, how = ?5, done_at = ?6, last_reply = ?7
        WHERE message = ?8 AND address = ?9 AND (?1 <> 'waiting' OR state = 'waiting')`,
     ),
-    unfinished: sql("SELECT 1 FROM recipient WHERE message = ? AND state <> 'done' LIMIT 1"),
     wake: sql("UPDATE recipient SET due_at = ? WHERE friend = ? AND due_at > ?"),
     hurry: sql("UPDATE recipient SET due_at = ?2 WHERE message = ?1 AND state = 'waiting'"),
     hold: sql(

@@ -68,7 +68,8 @@ export class SpoolDatabase {
     return calls.map((call) => answers.get(call) ?? this.#attempt(call))
   }
 
-  addChunk(id: MessageId, position: number, bytes: Piece): void {
+  /** Gives the bytes back, so that their memory can be used for the next. */
+  addChunk(id: MessageId, position: number, bytes: Piece): Piece {
     const { statements } = this.#open()
     this.#needRoom()
     const draft = position === 0 ? this.#begin(id) : this.#drafts.get(id)
@@ -76,6 +77,7 @@ export class SpoolDatabase {
     if (position === 0) statements.addDraft.run(draft.number)
     statements.addContent.run(draft.number * CHUNKS_MAX + position, bytes)
     this.#drafts.set(id, { ...draft, chunks: position + 1 })
+    return bytes
   }
 
   /** `chunks` were added before; `rest`, if not empty, is the last one. */
@@ -111,12 +113,12 @@ export class SpoolDatabase {
     const { statements } = this.#open()
     const number = this.#numberOf(id)
     if (number === undefined) return
+    if (this.#endsAll(number, outcomes)) return this.#remove(number)
     for (const { recipient, attempt } of outcomes) {
       const to = attemptColumns(attempt)
       const values = [to.state, to.due_at, to.tries, to.because, to.how, to.done_at, to.last_reply]
       statements.setAttempt.run(...values, number, recipient)
     }
-    if (!statements.unfinished.get(number)) this.#remove(number)
   }
 
   wake(friend: string, now: Instant): number {
@@ -311,6 +313,13 @@ export class SpoolDatabase {
   #numberOf(id: MessageId): number | undefined {
     const number = this.#open().statements.numberOf.get(id)?.["number"]
     return typeof number === "number" ? number : undefined
+  }
+
+  /** Nobody is left for whom the message is here: what came of each need not be written down before it goes. */
+  #endsAll(number: number, outcomes: readonly Outcome[]): boolean {
+    const done = new Set(outcomes.flatMap(({ recipient, attempt }) => (attempt.at === "done" ? [recipient] : [])))
+    const open = this.#open().statements.openRecipients.all(number) as OpenRecipient[]
+    return open.every(({ address }) => done.has(address))
   }
 
   /** Returns how many recipients it changed. */

@@ -44,10 +44,10 @@ function tell(message: FromWorker): void {
   port.postMessage(message, message.kind === "answers" ? message.answers.flatMap(contentIn) : [])
 }
 
-/** Content that was read goes over without a copy. */
+/** Content that was read goes over without a copy, and so does the memory of what was written. */
 function contentIn(answer: Answer): ArrayBuffer[] {
   const value = "value" in answer ? answer.value : undefined
-  if (value instanceof Uint8Array) return [value.buffer as ArrayBuffer] // of readDraft, a Piece
+  if (value instanceof Uint8Array) return [value.buffer as ArrayBuffer] // of readDraft and addChunk, a Piece
   const read = value as ReturnType<SpoolDatabase["readChunk"]> | { readonly bytes?: number }
   return typeof read === "object" && typeof read.bytes === "object" ? [read.bytes.buffer] : []
 }

@@ -156,16 +156,16 @@ function wholeLines(text: Buffer, bytesMax: number): Buffer {
   return text.subarray(0, end < 0 ? 0 : end + CRLF.length)
 }
 
-/** Content on its way in. Holds one chunk, and one more that is on its way to the disk. */
+/** Content on its way in. Holds one chunk, and one more that is on its way to the disk, whose memory comes back. */
 class SqliteDraft implements Draft {
   readonly id = newMessageId()
   readonly #thread: DatabaseThread
-  #buffer: Buffer<ArrayBuffer> = Buffer.alloc(0)
+  #buffer = NOTHING
   #filledBytes = 0
   #chunks = 0
   #sizeBytes = 0
   #state: "open" | "given" | "forgotten" = "open"
-  #lastChunk: Promise<void> = Promise.resolve()
+  #lastChunk: Promise<Buffer<ArrayBuffer>> = Promise.resolve(NOTHING)
 
   constructor(thread: DatabaseThread) {
     this.#thread = thread
@@ -207,7 +207,7 @@ class SqliteDraft implements Draft {
     // A commit that is under way may yet succeed, and then the message stays; one that fails forgets by itself.
     if (this.#state !== "open") return
     this.#state = "forgotten"
-    this.#buffer = Buffer.alloc(0)
+    this.#buffer = NOTHING
     if (this.#chunks > 0) await this.#forget()
   }
 
@@ -235,13 +235,19 @@ class SqliteDraft implements Draft {
   /** Resolves when the chunk before this one was taken, so that the disk's pace becomes the sender's. */
   async #sendChunk(): Promise<void> {
     const before = this.#lastChunk
-    this.#lastChunk = this.#thread.call("addChunk", this.id, this.#chunks, this.#buffer)
+    this.#lastChunk = this.#thread.call("addChunk", this.id, this.#chunks, this.#buffer).then(asBuffer)
     this.#lastChunk.catch(() => {}) // the next write or the commit reports it
     this.#chunks += 1
-    this.#buffer = Buffer.alloc(0)
+    this.#buffer = NOTHING
     this.#filledBytes = 0
-    await before
+    this.#buffer = await before
   }
+}
+
+const NOTHING: Buffer<ArrayBuffer> = Buffer.alloc(0)
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Buffer<ArrayBuffer> {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 /** 80 random bits in lower-case base 32 digits of RFC 4648 §6: 16 characters. */
