@@ -81,6 +81,7 @@ function headerOf(socket: Socket, made: Ticket): Promise<StreamRequest | undefin
     }
     socket.on("error", () => {}) // "close" follows
     socket.once("close", () => resolve(undefined))
+    socket.once("end", () => resolve(undefined)) // the relay needs it no more: half a carrier is none
     socket.on("data", read)
   })
 }
