@@ -84,6 +84,21 @@ test("it does not grow for ever", async () => {
   expect((await stat(`${file()}.before`)).size).toBeGreaterThan(MAILS_PER_FILE_MAX)
 })
 
+test("a file that cannot be begun after a full one is begun later, and nothing is forgotten", async () => {
+  const line = (index: number) => `{"at":${clock.now()},"mail":"bob ${index}","taken":[]}\n`
+  await writeFile(file(), Array.from({ length: MAILS_PER_FILE_MAX - 1 }, (_, index) => line(index)).join(""))
+  const first = await journal()
+  expect(first.isSound()).toBe(true)
+  await first.note("bob a", [taken("dave@x")])
+  await mkdir(`${file()}.new`)
+  expect(first.isSound()).toBe(false)
+  await first.note("bob b", [taken("erin@x")])
+  await rm(`${file()}.new`, { recursive: true })
+  expect(first.isSound()).toBe(true)
+  for (const one of [first, await journal()])
+    expect([one.taken("bob a"), one.taken("bob b")]).toEqual([[taken("dave@x")], [taken("erin@x")]])
+})
+
 test("where it cannot be written nothing is sound, and once it can everything is there", async () => {
   const log = keptLog()
   const first = await journal(log)

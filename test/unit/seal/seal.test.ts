@@ -100,7 +100,8 @@ test("a new key goes below the old one; a file that holds none is told without a
   const [old, next] = [await newIdentity(), await newIdentity()]
   await writeFile(join(folder, "seal.age"), `# of 2025\n${old}\n\n${next}\n`)
   const read = await sealIdentity(folder)
-  expect(read).toEqual({ keys: [old, next], recipient: await recipientOf(next) })
+  const recipients = [await recipientOf(old), await recipientOf(next)]
+  expect(read).toEqual({ keys: [old, next], recipient: recipients[1], recipients })
   await writeFile(join(folder, "seal.age"), "AGE-SECRET-KEY-1NOT\n")
   await expect(sealIdentity(folder)).rejects.toMatchObject({
     fault: { code: "STATE_DAMAGED", detail: expect.not.stringContaining("NOT") },
