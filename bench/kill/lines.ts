@@ -1,4 +1,5 @@
 /** What is asked of a run, beside what it came to. */
+import type { Home } from "./home.ts"
 import type { Counts } from "./ledger.ts"
 
 export type Line = {
@@ -13,8 +14,19 @@ const KILLS_MIN = 500
 const ACKNOWLEDGED_MIN = 100_000
 const TWICE_PERCENT_MAX = 0.1
 
-export function linesOf(kills: number, { acknowledged, lost, twice }: Counts): readonly Line[] {
+/** `home`: towards a box it is exactly once, as long as that lives (docs/tunnel-protocol.md §8). */
+export function linesOf(
+  home: Home,
+  kills: number,
+  { acknowledged, lost, twice, twiceInOneLife }: Counts,
+): readonly Line[] {
   const percent = Number(((100 * twice) / Math.max(acknowledged, 1)).toFixed(3))
+  const doubled = {
+    what: "twice in one life of the box",
+    asked: "none",
+    measured: twiceInOneLife,
+    met: twiceInOneLife === 0,
+  }
   return [
     { what: "kills", asked: `at least ${KILLS_MIN}`, measured: kills, met: kills >= KILLS_MIN },
     {
@@ -25,5 +37,6 @@ export function linesOf(kills: number, { acknowledged, lost, twice }: Counts): r
     },
     { what: "lost", asked: "none", measured: lost, met: lost === 0 },
     { what: "twice, %", asked: `at most ${TWICE_PERCENT_MAX}`, measured: percent, met: percent <= TWICE_PERCENT_MAX },
+    ...(home === "box" ? [doubled] : []),
   ]
 }

@@ -30,6 +30,7 @@ export async function openSink(ledger: Ledger): Promise<Sink> {
 }
 
 function converse(socket: Socket, ledger: Ledger): void {
+  const { boxLife } = ledger
   let unread = ""
   let inContent = false
   socket.setEncoding("latin1")
@@ -41,7 +42,7 @@ function converse(socket: Socket, ledger: Ledger): void {
       if (end < 0) return
       const said = unread.slice(0, end)
       unread = unread.slice(end + (inContent ? 5 : 2))
-      if (inContent) arrive(said, ledger)
+      if (inContent) ledger.arrive(idIn(said), boxLife)
       const answer = inContent ? undefined : ANSWERS.find(([command]) => command.test(said))?.[1]
       inContent = !inContent && /^DATA/i.test(said)
       socket.write(answer ?? "250 Ok\r\n")
@@ -50,8 +51,8 @@ function converse(socket: Socket, ledger: Ledger): void {
   socket.write("220 sink.test\r\n")
 }
 
-function arrive(content: string, ledger: Ledger): void {
+function idIn(content: string): string {
   const id = /^X-Ledger: (?<id>\S+)$/m.exec(content)?.groups?.["id"]
   if (id === undefined) throw new Error(`a message without X-Ledger: ${content.slice(0, 200)}`)
-  ledger.arrive(id)
+  return id
 }
