@@ -133,6 +133,19 @@ describe("while the friend's server is there", () => {
     expect(verbs).toEqual(["EHLO MAIL RCPT DATA MAIL RCPT DATA"])
   })
 
+  test("one whose server was told who the sender is ends with him", async () => {
+    const xclient = (line: string) => (line.startsWith("XCLIENT") ? "220 dave.example ESMTP" : undefined)
+    await using hop = await nextHop({ extensions: ["XCLIENT NAME ADDR"], on: xclient })
+    await using bob = await startBetween(hop, { carry: { xclient: true } })
+    for (const content of ["one", "two"]) {
+      using carol = await SmtpClient.greeted(bob.port)
+      expect(await carol.says(MAIL, RCPT, "DATA", `${content}\r\n.`)).toBe("250 2.0.0 Ok: queued")
+      await carol.says("QUIT")
+      await eventually("she is gone", () => bob.server.sessions === 0)
+    }
+    expect(hop.sessions).toHaveLength(2)
+  })
+
   test("one that was left amid a transaction is not used again", async () => {
     await using hop = await nextHop()
     await using bob = await startBetween(hop)
