@@ -2,7 +2,7 @@
  * One connection to a next hop, from its greeting to QUIT. Whatever the next hop does — silence, lies, one byte a
  * minute — every call here comes to an end by the clock.
  */
-import { Readable, type Duplex } from "node:stream"
+import type { Duplex } from "node:stream"
 import { TLSSocket } from "node:tls"
 import type { Clock } from "../../clock/clock.ts"
 import type { FaultCode } from "../../faults/faults.ts"
@@ -12,6 +12,7 @@ import { Alarm } from "./alarm.ts"
 import { accepted, answerOf, failed, type Answer, type HopFacts } from "./answer.ts"
 import { mailParameters, obstacle, recipientParameters } from "./parameters.ts"
 import { LiveContent } from "./live-content.ts"
+import { Pour } from "./pour.ts"
 import type { Features } from "./parameters.ts"
 import { printable, readReply, type Reply } from "./reply.ts"
 import type { Proof } from "../trust/demand.ts"
@@ -253,13 +254,13 @@ export class Session {
 
   #transact(letter: Letter): Promise<Ending> {
     const { message, recipients } = letter
-    const source = Readable.from(this.#paced(letter.content), { objectMode: false })
+    const pour = this.#pour(letter.content)
     return new Promise<Ending>((resolve) => {
       this.#end = (ending) => {
         this.#end = () => {}
         this.#step.clear()
         this.#whole.clear()
-        source.destroy()
+        pour.destroy()
         resolve(ending)
       }
       const worthMs = (message.sizeBytes / CONTENT_BYTES_PER_SECOND_MIN) * 1000
@@ -275,7 +276,7 @@ export class Session {
         size: message.sizeBytes,
         use8BitMime: message.body === "8bitmime",
       }
-      this.#client.send(envelope, source, (error, info) => {
+      this.#client.sendPoured(envelope, pour, (error, info) => {
         if (error) this.#end({ error })
         // A next hop that thanks for what it has not had cannot have kept it.
         else if (this.#client.amidContent) this.#end({ error: new Error("it accepted the message before its end") })
@@ -285,12 +286,12 @@ export class Session {
   }
 
   /** Hands content on as fast as it is taken, and moves the deadline with it. */
-  async *#paced(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    for await (const piece of content) {
-      this.#step.set(BLOCK_MS, () => this.#cut("content is not being taken"))
-      yield piece
-    }
-    this.#step.set(FINAL_MS, () => this.#cut("no reply to the end of content"))
+  #pour(content: AsyncIterable<Uint8Array>): Pour {
+    return new Pour(content, {
+      piece: () => this.#step.set(BLOCK_MS, () => this.#cut("content is not being taken")),
+      end: () => this.#step.set(FINAL_MS, () => this.#cut("no reply to the end of content")),
+      failed: (why) => this.#end({ error: Object.assign(new Error(String(why)), { code: "ESTREAM" }) }),
+    })
   }
 
   #cut(why: string): void {

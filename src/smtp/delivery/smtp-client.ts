@@ -3,11 +3,16 @@
  * keywords and not from anywhere in the reply, an ear for its own name, and progress that deadlines can be set by.
  * It reaches into members that are not promised: the version is pinned, and each member has a contract test.
  */
-import type { Duplex, Transform, Writable } from "node:stream"
+import type { Duplex, Readable, Transform, Writable } from "node:stream"
 import { TLSSocket, type ConnectionOptions } from "node:tls"
-import SMTPConnection, { type SMTPConnectionOptions } from "nodemailer/lib/smtp-connection"
+import SMTPConnection, {
+  type SMTPConnectionOptions,
+  type SMTPConnectionSendCallback,
+  type SMTPEnvelope,
+} from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
+import type { Pour } from "./pour.ts"
 
 type Done = (error: Error | null, result?: unknown) => void
 
@@ -139,6 +144,11 @@ export class SmtpClient extends Base {
   ask(line: string, heard: (reply: string) => void): void {
     this._responseActions.push(heard)
     this._sendCommand(line)
+  }
+
+  /** As `send`, which is declared for real streams alone. */
+  sendPoured(envelope: SMTPEnvelope, pour: Pour, done: SMTPConnectionSendCallback): void {
+    this.send(envelope, pour as unknown as Readable, done) // it looks for `pipe` and `destroy`, and listens where there is an `on`
   }
 
   /** After 354: takes content, stuffs its dots and ends it with one; `heard` is given the reply, which should be to that. */
