@@ -112,7 +112,9 @@ async function run(restarts: number, rate: number, restart: Restart): Promise<Re
   const [visitorsPort, tunnelPort] = [await freePort(), await freePort()]
   await writeFile(join(folder, "relay.yaml"), configuration(visitorsPort, tunnelPort))
   let relay = await startRelay(folder)
-  undo.defer(() => relay.end("SIGKILL"))
+  const relays = [relay]
+  // One whose place was taken may still carry something; most are gone.
+  undo.defer(async () => void (await Promise.allSettled(relays.map((each) => each.end("SIGKILL")))))
   const box = await startBox(folder, (service.address() as AddressInfo).port)
   undo.defer(() => end(box, "SIGKILL"))
   const visitors = new Visitors(visitorsPort, rate)
@@ -124,6 +126,7 @@ async function run(restarts: number, rate: number, restart: Restart): Promise<Re
     await delay(CALM_MS)
     const signalled = performance.now()
     relay = await restart(relay, folder)
+    relays.push(relay)
     const listening = performance.now()
     startCpu.push(scheduled(relay.pid).ranMs)
     const served = await servedAfter(listening, visitors)
