@@ -72,21 +72,25 @@ test("a disk that takes nothing more ends the sealing with its own reason", asyn
   await expect(writing()).rejects.toThrow("no room")
 })
 
-test("50 MB are sealed with less than 60 MB more", async () => {
+test("200 MB are sealed with less than 60 MB more than 50 MB took", async () => {
   const recipient = await recipientOf(await newIdentity())
-  const digest = createHash("sha256")
-  const sealing = await sealer(recipient, async (piece) => void digest.update(piece))
-  const piece = Buffer.alloc(65_536, "x")
-  await sealing.write(piece)
+  await sealMuch(recipient, 50e6) // what the process takes for good when it first seals
   const before = process.memoryUsage().rss
   let most = 0
-  for (let sent = 0; sent < 50e6; sent += piece.length) {
-    await sealing.write(piece)
-    most = Math.max(most, process.memoryUsage().rss - before)
-  }
-  await sealing.end()
+  await sealMuch(recipient, 200e6, () => (most = Math.max(most, process.memoryUsage().rss - before)))
   expect(most).toBeLessThan(60e6)
 })
+
+async function sealMuch(to: AgeRecipient, bytes: number, meanwhile = (): void => {}): Promise<void> {
+  const digest = createHash("sha256")
+  const sealing = await sealer(to, async (piece) => void digest.update(piece))
+  const piece = Buffer.alloc(65_536, "x")
+  for (let sent = 0; sent < bytes; sent += piece.length) {
+    await sealing.write(piece)
+    meanwhile()
+  }
+  await sealing.end()
+}
 
 test("a box makes its key once, for its owner alone, and says whom mail is sealed to", async () => {
   const made = await sealIdentity(folder)
