@@ -125,7 +125,10 @@ function prepare(database: DatabaseSync) {
        WHERE message = ?1 AND position <> ?2 AND state <> 'done'`,
     ),
     countUnfinished: sql("SELECT count(*) AS recipients FROM recipient WHERE message = ? AND state <> 'done'"),
-    dueOf: sql("SELECT message, due_at FROM recipient WHERE friend = ? AND due_at <= ? ORDER BY due_at"),
+    dueOf: sql(
+      `SELECT number, id, due_at FROM recipient JOIN message ON number = message
+       WHERE recipient.friend = ? AND due_at <= ? ORDER BY due_at`,
+    ),
     firstDue: sql("SELECT min(due_at) AS due_at FROM recipient WHERE friend = ? AND due_at IS NOT NULL"),
     friends: sql("SELECT name FROM friend WHERE messages > 0"),
     usage: sql("SELECT messages, bytes FROM friend WHERE name = ?"),

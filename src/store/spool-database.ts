@@ -5,7 +5,7 @@
 import type { Instant } from "../clock/clock.ts"
 import { FaultError, fault, type Fault } from "../faults/faults.ts"
 import { unreachable } from "../faults/unreachable.ts"
-import type { Envelope, KeptMessage, MessageId, Outcome } from "./spool.ts"
+import type { Envelope, Except, KeptMessage, MessageId, Outcome } from "./spool.ts"
 import { attemptColumns, keptMessage, type MessageRow, type RecipientRow } from "./spool-rows.ts"
 import { Connection, diskBytes, faultOf, openingFault, prepareFile, type Statements } from "./spool-connection.ts"
 import { CHUNKS_MAX } from "./spool-schema.ts"
@@ -157,10 +157,10 @@ export class SpoolDatabase {
     return recipients
   }
 
-  due(now: Instant, limit: number, except: ReadonlySet<string>): KeptMessage[] {
+  due(now: Instant, limit: number, { friends: resting, messages: known }: Except): KeptMessage[] {
     const { statements } = this.#open()
-    const friends = this.#friends().filter((friend) => !except.has(friend))
-    const waiting = friends.flatMap((friend) => oldestDue(statements, { friend, now, limit }))
+    const friends = this.#friends().filter((friend) => !resting.has(friend))
+    const waiting = friends.flatMap((friend) => oldestDue(statements, { friend, now, limit, known }))
     const oldestFirst = waiting.toSorted((a, b) => a.dueAt - b.dueAt).slice(0, limit)
     return oldestFirst.flatMap(({ number }) => this.#message(statements.messageByNumber.get(number)) ?? [])
   }
@@ -414,12 +414,13 @@ const ROOM_ASKED_EVERY_MS = 250
 /** One friend's messages that are due, oldest attempt first; several recipients of a message count once. */
 function oldestDue(
   statements: Statements,
-  { friend, now, limit }: { friend: string; now: Instant; limit: number },
+  { friend, now, limit, known }: { friend: string; now: Instant; limit: number; known: ReadonlySet<string> },
 ): { number: number; dueAt: Instant }[] {
   const found = new Map<number, Instant>()
   for (const row of statements.dueOf.iterate(friend, now)) {
     if (found.size >= limit) break
-    const number = Number(row["message"])
+    if (known.has(String(row["id"]))) continue
+    const number = Number(row["number"])
     if (!found.has(number)) found.set(number, Number(row["due_at"]))
   }
   return [...found].map(([number, dueAt]) => ({ number, dueAt }))

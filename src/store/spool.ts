@@ -9,11 +9,14 @@ import type { IpAddress } from "../names/ip-address.ts"
 /** Random, made by us, safe in a file name and in a Received line; never derived from what a sender wrote. */
 export type MessageId = string & { readonly __brand: "MessageId" }
 
+/** Who is not asked for: friends whose mail can wait, and messages that are known. */
+export type Except = { readonly friends: ReadonlySet<string>; readonly messages: ReadonlySet<MessageId> }
+
 export interface Spool {
   /** Begins to keep a message. Nothing of an uncommitted draft is ever delivered, also after a crash. */
   draft(): Draft
-  /** The messages with a recipient that is due at `now`, oldest attempt first; envelopes only. Friends in `except` are left out. */
-  due(now: Instant, limit: number, except?: ReadonlySet<string>): Promise<readonly KeptMessage[]>
+  /** The messages with a recipient that is due at `now`, oldest attempt first; envelopes only. */
+  due(now: Instant, limit: number, except?: Except): Promise<readonly KeptMessage[]>
   /** When the next recipient becomes due; `undefined` if nothing waits. */
   nextDue(): Promise<Instant | undefined>
   find(id: MessageId): Promise<KeptMessage | undefined>

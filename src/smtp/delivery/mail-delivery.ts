@@ -10,7 +10,7 @@ import type { SocketAddress } from "../../names/endpoint.ts"
 import type { Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
 import type { FriendName } from "../../route/route.ts"
-import type { KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
+import type { Except, KeptMessage, KeptRecipient, MessageId, Spool } from "../../store/spool.ts"
 import type { TlsOutcome } from "../tls-report/outcome.ts"
 import type { PublishedTls } from "../trust/published-tls.ts"
 import { Alarm } from "./alarm.ts"
@@ -255,12 +255,11 @@ class Scheduler implements MailDelivery {
   async #readBatch(): Promise<boolean> {
     const { spool, clock } = this.#options
     const asked = this.#held.ask()
-    const limit = asked.mayBeHeld + BATCH
-    const due = await spool.due(clock.now(), limit, asked.full)
+    const due = await spool.due(clock.now(), BATCH, asked)
     if (this.#stopping.signal.aborted) return false
     const fresh = due.filter((message) => this.#held.isNew(message))
     for (const message of fresh) this.#accept(message)
-    return fresh.length > 0 && due.length >= limit
+    return fresh.length > 0 && due.length >= BATCH
   }
 
   async #setAlarm(): Promise<void> {
@@ -299,49 +298,48 @@ function isDue({ attempt }: KeptRecipient, now: Instant): boolean {
 
 /** The messages in memory, so that none is taken out of the spool twice. */
 class Held {
-  readonly #jobs = new Map<MessageId, number>()
-  readonly #byFriend = new Map<FriendName, number>()
+  /** Jobs left, by friend and message. */
+  readonly #jobs = new Map<FriendName, Map<MessageId, number>>()
   /** Recorded since the spool was last asked: its answer may be older than that. */
   #justRecorded = new Set<MessageId>()
 
-  /** Before the spool is asked: who is not to be asked for, and how much of the answer may be known already. */
-  ask(): { readonly full: ReadonlySet<FriendName>; readonly mayBeHeld: number } {
+  /** Before the spool is asked: who is not to be asked for. */
+  ask(): Except {
     this.#justRecorded = new Set()
-    const counts = [...this.#byFriend]
-    const full = new Set(counts.filter(([, held]) => held >= HELD_PER_FRIEND_MAX).map(([friend]) => friend))
-    const others = counts.filter(([friend]) => !full.has(friend))
-    return { full, mayBeHeld: others.reduce((sum, [, held]) => sum + held, 0) }
+    const isFull = ([, held]: readonly [FriendName, ReadonlyMap<MessageId, number>]): boolean =>
+      held.size >= HELD_PER_FRIEND_MAX
+    const friends = [...this.#jobs]
+    const messages = friends.filter((one) => !isFull(one)).flatMap(([, held]) => [...held.keys()])
+    return { friends: new Set(friends.filter(isFull).map(([friend]) => friend)), messages: new Set(messages) }
   }
 
   get isEmpty(): boolean {
     return this.#jobs.size === 0
   }
 
-  has({ id }: KeptMessage): boolean {
-    return this.#jobs.has(id)
+  has({ id, friend }: KeptMessage): boolean {
+    return this.#jobs.get(friend)?.has(id) ?? false
   }
 
-  isNew({ id }: KeptMessage): boolean {
-    return !this.#jobs.has(id) && !this.#justRecorded.has(id)
+  isNew(message: KeptMessage): boolean {
+    return !this.has(message) && !this.#justRecorded.has(message.id)
   }
 
   hold({ id, friend }: KeptMessage, jobs: number): void {
-    this.#jobs.set(id, jobs)
-    this.#byFriend.set(friend, (this.#byFriend.get(friend) ?? 0) + 1)
+    this.#jobs.set(friend, (this.#jobs.get(friend) ?? new Map<MessageId, number>()).set(id, jobs))
   }
 
   /** One job is done. True if it is time to look whether there is more. */
   release({ id, friend }: KeptMessage): boolean {
-    const jobsLeft = (this.#jobs.get(id) ?? 1) - 1
+    const held = this.#jobs.get(friend) ?? new Map<MessageId, number>()
+    const jobsLeft = (held.get(id) ?? 1) - 1
     if (jobsLeft > 0) {
-      this.#jobs.set(id, jobsLeft)
+      held.set(id, jobsLeft)
       return false
     }
-    this.#jobs.delete(id)
+    held.delete(id)
     this.#justRecorded.add(id)
-    const left = (this.#byFriend.get(friend) ?? 1) - 1
-    if (left > 0) this.#byFriend.set(friend, left)
-    else this.#byFriend.delete(friend)
-    return left === 0 || left === HELD_PER_FRIEND_MAX / 2
+    if (held.size === 0) this.#jobs.delete(friend)
+    return held.size === 0 || held.size === HELD_PER_FRIEND_MAX / 2
   }
 }

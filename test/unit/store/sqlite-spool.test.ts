@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, test } from "@jest/globals"
-import type { Attempt, MessageId } from "../../../src/store/spool.ts"
+import type { Attempt, Except, MessageId } from "../../../src/store/spool.ts"
 import { contentOf, envelope, keep, openTestSpool, temporarySpool } from "../../support/spool.ts"
 
 const delivered: Attempt = { at: "done", how: "delivered", when: 2_000_000, lastReply: "250 2.0.0 ok" }
@@ -139,13 +139,14 @@ describe("recipients", () => {
     const two = { recipients: [recipient("a@dave.example"), recipient("b@dave.example")] }
     const second = await keep(kept.spool, "", { ...two, receivedAt: 2000 })
     const first = await keep(kept.spool, "", { ...two, receivedAt: 1000, friend: "alice" })
-    const ids = async (now: number, limit: number, except?: ReadonlySet<string>) =>
+    const ids = async (now: number, limit: number, except?: Except) =>
       (await kept.spool.due(now, limit, except)).map(({ id }) => id)
     expect(await ids(999, 10)).toEqual([])
     expect(await ids(1500, 10)).toEqual([first])
     expect(await ids(2000, 10)).toEqual([first, second])
     expect(await ids(2000, 1)).toEqual([first])
-    expect(await ids(2000, 10, new Set(["alice"]))).toEqual([second])
+    expect(await ids(2000, 10, { friends: new Set(["alice"]), messages: new Set() })).toEqual([second])
+    expect(await ids(2000, 1, { friends: new Set(), messages: new Set([first]) })).toEqual([second])
     expect(await kept.spool.nextDue()).toBe(1000)
   })
 
