@@ -9,7 +9,7 @@ import type { FriendName } from "../../route/route.ts"
 import type { Client } from "../../store/spool.ts"
 import type { Answer } from "../delivery/answer.ts"
 import { openTo, visitorOf, type Way } from "../delivery/open.ts"
-import { MESSAGES_PER_SESSION_MAX } from "../delivery/lanes.ts"
+import { IdleSessions } from "../delivery/idle-sessions.ts"
 import { Session } from "../delivery/session.ts"
 import { targetKey, type Target } from "../delivery/target.ts"
 import { RecipientMemory } from "./recipient-memory.ts"
@@ -18,8 +18,6 @@ import { RecipientMemory } from "./recipient-memory.ts"
 export const PASSAGES_PER_DESTINATION_MAX = 40
 /** Ours: a server that could not be reached is not asked again for as long; senders do not wait for what is known. */
 export const AWAY_MEMORY_MS = 30_000
-/** Ours: how long a connection that is not in use waits for the next message, of the same sender or of another. */
-export const REST_MS = 5_000
 /** As Postfix (smtpd_proxy_timeout). The sender waits for 5 minutes at least (RFC 5321 §4.5.3.2). */
 export const REPLY_MS = 100_000
 
@@ -43,8 +41,6 @@ export type Connected = {
   readonly giveBack: () => void
 }
 
-type Resting = { readonly connected: Connected; readonly wake: () => void }
-
 export class CutThrough {
   readonly clock: Clock
   readonly log: Log
@@ -54,14 +50,15 @@ export class CutThrough {
   readonly #cameBack: CutThroughOptions["cameBack"]
   readonly #awayUntil = new Map<string, Instant>()
   readonly #connections = new Map<string, number>()
-  /** Connections that no sender has, by where they lead; the last to come is the first to go. */
-  readonly #resting = new Map<string, Resting[]>()
+  /** Connections that no sender has, by where they lead. */
+  readonly #resting: IdleSessions
   #stopped = false
 
   constructor({ way, log, cameBack, answered }: CutThroughOptions) {
     this.#way = way
     this.clock = way.clock
     this.recipients = new RecipientMemory(way.clock)
+    this.#resting = new IdleSessions(way.clock)
     this.log = log
     this.answered = answered
     this.#cameBack = cameBack
@@ -75,8 +72,8 @@ export class CutThrough {
   /** `away`: it cannot be reached. `busy`: it can, and has as many connections as it gets. Gives up when `signal` fires. */
   async connect(target: Target, signal: AbortSignal): Promise<Connected | "away" | "busy"> {
     const key = targetKey(target)
-    const rested = this.#wake(key)
-    if (rested) return rested
+    const rested = this.#resting.take(key)
+    if (rested) return this.#connected(key, rested, { rested: true, told: false })
     const awayUntil = this.#awayUntil.get(key)
     if (awayUntil !== undefined && this.clock.now() < awayUntil) return "away"
     if ((this.#connections.get(key) ?? 0) >= PASSAGES_PER_DESTINATION_MAX) return "busy"
@@ -85,7 +82,7 @@ export class CutThrough {
     if (opened instanceof Session) {
       if (this.#awayUntil.delete(key) && target.by === "route") this.#cameBack(target.friend)
       const told = target.by === "route" && target.xclient
-      return { key, session: opened, rested: false, told, giveBack: once(() => this.#count(key, -1)) }
+      return this.#connected(key, opened, { rested: false, told })
     }
     this.#count(key, -1)
     if (signal.aborted) return "away"
@@ -97,21 +94,14 @@ export class CutThrough {
 
   /** The sender has no use for it any more, and no transaction runs on it: for a while whoever comes next may have it. */
   rest(connected: Connected): void {
-    const { key, session, told } = connected
-    if (this.#stopped || told || !session.usable || session.messages >= MESSAGES_PER_SESSION_MAX) return quit(connected)
-    const wake = this.clock.after(REST_MS, () => {
-      this.#forget(key, resting)
-      quit(connected)
-    })
-    const resting = { connected: { ...connected, rested: true }, wake }
-    this.#resting.set(key, [...(this.#resting.get(key) ?? []), resting])
+    if (this.#stopped || connected.told) quit(connected)
+    else this.#resting.leave(connected.key, connected.session, connected.giveBack)
   }
 
   /** Nothing rests from here on. */
   stop(): void {
     this.#stopped = true
-    for (const key of this.#resting.keys())
-      for (let rested = this.#wake(key); rested; rested = this.#wake(key)) quit(rested)
+    this.#resting.quit()
   }
 
   /** Tells the friend's server who the sender is, where the route asks for it; false if it does not take that. */
@@ -121,18 +111,8 @@ export class CutThrough {
     return session.isFor(visitor) && (await session.introduce(visitor)) === undefined
   }
 
-  #wake(key: string): Connected | undefined {
-    const resting = this.#resting.get(key)?.at(-1)
-    if (!resting) return undefined
-    resting.wake()
-    this.#forget(key, resting)
-    return resting.connected
-  }
-
-  #forget(key: string, resting: Resting): void {
-    const others = (this.#resting.get(key) ?? []).filter((other) => other !== resting)
-    if (others.length > 0) this.#resting.set(key, others)
-    else this.#resting.delete(key)
+  #connected(key: string, session: Session, of: Pick<Connected, "rested" | "told">): Connected {
+    return { key, session, ...of, giveBack: once(() => this.#count(key, -1)) }
   }
 
   async #open(target: Target, signal: AbortSignal): Promise<Session | Answer> {
@@ -152,7 +132,8 @@ export class CutThrough {
   }
 }
 
-function quit({ session, giveBack }: Connected): void {
+/** Ends it, and gives it back when its server has heard so. */
+export function quit({ session, giveBack }: Connected): void {
   void session.quit().then(giveBack)
 }
 

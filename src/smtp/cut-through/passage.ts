@@ -8,11 +8,12 @@ import type { FriendName, Route } from "../../route/route.ts"
 import type { Client, MessageId, NewRecipient } from "../../store/spool.ts"
 import { accepted, answerOf } from "../delivery/answer.ts"
 import type { LiveContent } from "../delivery/live-content.ts"
+import { LINGER_MS } from "../delivery/lanes.ts"
 import { replyText, type Reply } from "../delivery/reply.ts"
 import type { Session } from "../delivery/session.ts"
 import { alongRoute, domainOf, targetKey, type Target } from "../delivery/target.ts"
 import type { MailCommand } from "../intake/path-command.ts"
-import { REPLY_MS, REST_MS, type Connected, type CutThrough } from "./cut-through.ts"
+import { quit, REPLY_MS, type Connected, type CutThrough } from "./cut-through.ts"
 import { inTheWay, mailLine, needsQueue, rcptLine } from "./envelope-lines.ts"
 
 /** What a step came to. `away`: the friend's server has no say in this message, which is to be kept. */
@@ -236,7 +237,7 @@ export class Passage {
 
   #rest(): void {
     this.#wake()
-    if (this.#connected) this.#wake = this.#shared.clock.after(REST_MS, () => this.#quit())
+    if (this.#connected) this.#wake = this.#shared.clock.after(LINGER_MS, () => this.#quit())
   }
 
   /** For whoever comes next, unless a transaction was begun on it. */
@@ -248,7 +249,7 @@ export class Passage {
 
   #quit(): void {
     const connected = this.#forget()
-    if (connected) void connected.session.quit().then(connected.giveBack)
+    if (connected) quit(connected)
   }
 
   #drop(): void {

@@ -2,13 +2,9 @@
 import { randomBytes } from "node:crypto"
 import { describe, expect, test } from "@jest/globals"
 import { fault, FaultError } from "../../../../src/faults/faults.ts"
-import {
-  AWAY_MEMORY_MS,
-  PASSAGES_PER_DESTINATION_MAX,
-  REPLY_MS,
-  REST_MS,
-} from "../../../../src/smtp/cut-through/cut-through.ts"
+import { AWAY_MEMORY_MS, PASSAGES_PER_DESTINATION_MAX, REPLY_MS } from "../../../../src/smtp/cut-through/cut-through.ts"
 import { FINAL_REPLY_MS } from "../../../../src/smtp/cut-through/passage.ts"
+import { LINGER_MS } from "../../../../src/smtp/delivery/lanes.ts"
 import { UNKNOWN_MS } from "../../../../src/smtp/cut-through/recipient-memory.ts"
 import type { Draft, Spool } from "../../../../src/store/spool.ts"
 import { startBetween } from "../../../support/cut-through.ts"
@@ -114,7 +110,7 @@ describe("while the friend's server is there", () => {
     expect(verbs?.join(" ")).toBe("EHLO MAIL RCPT DATA MAIL RCPT RSET MAIL RCPT DATA")
     await carol.says("QUIT")
     await eventually("Carol is gone", () => bob.server.sessions === 0)
-    await clock.turn(REST_MS)
+    await clock.turn(LINGER_MS)
     await eventually("the connection is given back", () => hop.open() === 0)
     expect(hop.sessions[0]?.commands.at(-1)).toBe("QUIT")
   })
@@ -192,7 +188,7 @@ describe("while the friend's server is there", () => {
     await using bob = await startBetween(hop, { clock })
     using carol = await SmtpClient.greeted(bob.port)
     await carol.says(MAIL, RCPT, "DATA", "one\r\n.")
-    await clock.turn(REST_MS)
+    await clock.turn(LINGER_MS)
     await eventually("it is given back", () => hop.open() === 0)
     expect(await carol.says(MAIL, RCPT, "DATA", "two\r\n.")).toBe("250 2.0.0 Ok: queued")
     expect(hop.sessions).toHaveLength(2)
