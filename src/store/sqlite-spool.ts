@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto"
 import type { Instant } from "../clock/clock.ts"
 import { FaultError, fault } from "../faults/faults.ts"
 import type { Log } from "../log/log.ts"
-import type { SpoolDatabase } from "./spool-database.ts"
+import type { Piece, SpoolDatabase } from "./spool-database.ts"
 import { DatabaseThread } from "./spool-thread.ts"
 import type { Draft, Envelope, Except, KeptMessage, MessageId, Outcome, Spool } from "./spool.ts"
 
@@ -165,7 +165,7 @@ class SqliteDraft implements Draft {
   #chunks = 0
   #sizeBytes = 0
   #state: "open" | "given" | "forgotten" = "open"
-  #lastChunk: Promise<Buffer<ArrayBuffer>> = Promise.resolve(NOTHING)
+  #lastChunk: Promise<Piece> = Promise.resolve(NOTHING)
 
   constructor(thread: DatabaseThread) {
     this.#thread = thread
@@ -235,7 +235,7 @@ class SqliteDraft implements Draft {
   /** Resolves when the chunk before this one was taken, so that the disk's pace becomes the sender's. */
   async #sendChunk(): Promise<void> {
     const before = this.#lastChunk
-    this.#lastChunk = this.#thread.call("addChunk", this.id, this.#chunks, this.#buffer).then(asBuffer)
+    this.#lastChunk = this.#thread.call("addChunk", this.id, this.#chunks, this.#buffer)
     this.#lastChunk.catch(() => {}) // the next write or the commit reports it
     this.#chunks += 1
     this.#buffer = NOTHING
@@ -244,11 +244,7 @@ class SqliteDraft implements Draft {
   }
 }
 
-const NOTHING: Buffer<ArrayBuffer> = Buffer.alloc(0)
-
-function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): Buffer<ArrayBuffer> {
-  return Buffer.from(buffer, byteOffset, byteLength)
-}
+const NOTHING: Piece = new Uint8Array()
 
 const NOBODY: Except = { friends: new Set(), messages: new Set() }
 
