@@ -10,7 +10,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { parseArgs } from "node:util"
 import { RETRY_FIRST_MS } from "../src/smtp/delivery/back-off.ts"
-import { seededDice } from "./kill/dice.ts"
+import { seededDice } from "../test/support/seeded-dice.ts"
 import { HOMES, type Home } from "./kill/home.ts"
 import { Ledger, type Counts } from "./kill/ledger.ts"
 import { linesOf, type Line } from "./kill/lines.ts"

@@ -1,6 +1,7 @@
 /** One visit of the soak: chosen by its seed, so that a fault can be had again. */
 import { connect, type Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
+import { seededDice } from "../../test/support/seeded-dice.ts"
 import { Expected, lineOf, pour, streamOf, type Told } from "./told.ts"
 import type { Faults } from "./service.ts"
 import { HELLO_DEADLINE_MS } from "./soaked-relay.ts"
@@ -18,7 +19,7 @@ export type Visited = { readonly manner: Manner; readonly bytes: number }
 
 /** Resolves when it is over; adds to `faults` what went wrong. */
 export async function visit({ seed, port, hello }: Visit, faults: Faults): Promise<Visited> {
-  const chance = dice(seed)
+  const chance = seededDice(seed)
   const manner = MANNERS[Math.floor(chance() * MANNERS.length)] ?? "stalls"
   const told = toldBy(manner, seed, chance)
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true })
@@ -105,16 +106,5 @@ function faultOf(manner: Manner, told: Told, expected: Expected, failure: string
       return expected.heardBytes === told.bytesDown
         ? undefined
         : `heard ${expected.heardBytes} of ${told.bytesDown} bytes`
-  }
-}
-
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }

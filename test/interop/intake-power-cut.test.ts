@@ -9,6 +9,7 @@ import { expect, test } from "@jest/globals"
 import type { MessageId } from "../../src/store/spool.ts"
 import { judgePath, withJudges } from "../support/judge.ts"
 import { contentFor } from "../support/keeper.ts"
+import { seededDice } from "../support/seeded-dice.ts"
 import { DiskModel, readDeeds, straceFor, type Deed, type Unsynced } from "../support/power-cut.ts"
 import { scratchFolder } from "../support/program.ts"
 import { contentOf, openTestSpool } from "../support/spool.ts"
@@ -44,7 +45,7 @@ async function deedsOfKeeper(inject: readonly string[]): Promise<readonly Deed[]
 /** How many acknowledged messages were missing, over all the moments. Torn ones fail the test at once. */
 async function losses(deeds: readonly Deed[], moments: number): Promise<number> {
   const disk = new DiskModel(state)
-  const dice = seeded(1)
+  const dice = seededDice(1)
   let lost = 0
   let done = 0
   for (let moment = 1; moment <= moments; moment++) {
@@ -71,15 +72,4 @@ async function lostAfter(files: ReadonlyMap<string, Buffer>, acknowledged: reado
 
 function saidBefore(deeds: readonly Deed[], until: number): MessageId[] {
   return deeds.slice(0, until).flatMap((deed) => (deed.did === "say" ? [deed.text.split(/\s/)[1] as MessageId] : []))
-}
-
-/** Always the same numbers (mulberry32), so that a failure can be looked at again. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
