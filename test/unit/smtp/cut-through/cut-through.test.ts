@@ -17,6 +17,15 @@ import { temporarySpool } from "../../../support/spool.ts"
 
 const MAIL = "MAIL FROM:<carol@sender.example>"
 const RCPT = "RCPT TO:<dave@dave.example>"
+
+/** Carol mails once, and is gone; what she heard after the content. */
+async function mailsAndGoes(bob: Awaited<ReturnType<typeof startBetween>>, content: string): Promise<string> {
+  using carol = await SmtpClient.greeted(bob.port)
+  const heard = await carol.says(MAIL, RCPT, "DATA", `${content}\r\n.`)
+  await carol.says("QUIT")
+  await eventually("she is gone", () => bob.server.sessions === 0)
+  return heard
+}
 const KEPT = expect.stringMatching(/^250 2\.0\.0 Kept as [a-z2-7]{16}$/)
 
 describe("while the friend's server is there", () => {
@@ -118,12 +127,7 @@ describe("while the friend's server is there", () => {
   test("the next sender goes over the connection that the last one has left, one message behind the other", async () => {
     await using hop = await nextHop()
     await using bob = await startBetween(hop)
-    for (const content of ["one", "two"]) {
-      using carol = await SmtpClient.greeted(bob.port)
-      await carol.says(MAIL, RCPT, "DATA", `${content}\r\n.`)
-      await carol.says("QUIT")
-      await eventually("she is gone", () => bob.server.sessions === 0)
-    }
+    for (const content of ["one", "two"]) await mailsAndGoes(bob, content)
     expect(hop.messages).toHaveLength(2)
     const verbs = hop.sessions.map(({ commands }) => commands.map((line) => line.split(" ")[0]).join(" "))
     expect(verbs).toEqual(["EHLO MAIL RCPT DATA MAIL RCPT DATA"])
@@ -133,12 +137,7 @@ describe("while the friend's server is there", () => {
     const xclient = (line: string) => (line.startsWith("XCLIENT") ? "220 dave.example ESMTP" : undefined)
     await using hop = await nextHop({ extensions: ["XCLIENT NAME ADDR"], on: xclient })
     await using bob = await startBetween(hop, { carry: { xclient: true } })
-    for (const content of ["one", "two"]) {
-      using carol = await SmtpClient.greeted(bob.port)
-      expect(await carol.says(MAIL, RCPT, "DATA", `${content}\r\n.`)).toBe("250 2.0.0 Ok: queued")
-      await carol.says("QUIT")
-      await eventually("she is gone", () => bob.server.sessions === 0)
-    }
+    for (const content of ["one", "two"]) expect(await mailsAndGoes(bob, content)).toBe("250 2.0.0 Ok: queued")
     expect(hop.sessions).toHaveLength(2)
   })
 
@@ -157,11 +156,7 @@ describe("while the friend's server is there", () => {
   test("one that its server has closed meanwhile is replaced, and the sender hears nothing of it", async () => {
     await using hop = await nextHop()
     await using bob = await startBetween(hop)
-    {
-      using carol = await SmtpClient.greeted(bob.port)
-      await carol.says(MAIL, RCPT, "DATA", "one\r\n.", "QUIT")
-      await eventually("she is gone", () => bob.server.sessions === 0)
-    }
+    await mailsAndGoes(bob, "one")
     const calls = hop.sessions.length
     hop.script = { on: (line) => (line.startsWith("MAIL") && hop.sessions.length === calls ? "drop" : undefined) }
     using carol = await SmtpClient.greeted(bob.port)
@@ -173,9 +168,7 @@ describe("while the friend's server is there", () => {
   test("a relay that stops closes those that nobody uses", async () => {
     await using hop = await nextHop()
     await using bob = await startBetween(hop)
-    using carol = await SmtpClient.greeted(bob.port)
-    await carol.says(MAIL, RCPT, "DATA", "one\r\n.", "QUIT")
-    await eventually("she is gone", () => bob.server.sessions === 0)
+    await mailsAndGoes(bob, "one")
     expect(hop.open()).toBe(1)
     await bob.server.stop()
     await eventually("it is given back", () => hop.open() === 0)
