@@ -21,7 +21,7 @@ export interface Spool {
   nextDue(): Promise<Instant | undefined>
   find(id: MessageId): Promise<KeptMessage | undefined>
   list(friend?: string): Promise<readonly KeptMessage[]>
-  /** The content in pieces, as it is to be sent (CRLF line ends, not dot-stuffed). */
+  /** The content in pieces, as it is to be sent (CRLF line ends, not dot-stuffed), each in memory of its own that is the reader's. */
   content(id: MessageId): AsyncIterable<Uint8Array>
   /** Only the header section, at most `bytesMax`, for a DSN (RFC 3461 §6.2 RET=HDRS). */
   header(id: MessageId, bytesMax: number): Promise<Uint8Array>

@@ -46,6 +46,8 @@ export type NextHop = AsyncDisposable & {
   readonly sessions: HopSession[]
   /** Connections open at this moment. */
   open(): number
+  /** Reads on where it paused. */
+  resume(): void
   /** The most connections that were open together. */
   readonly openMost: number
   /** What it does from the next command on. */
@@ -56,13 +58,14 @@ const EXTENSIONS = ["PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 52428800"
 
 export async function nextHop(script: NextHopScript = {}, port = 0, address = "127.0.0.1"): Promise<NextHop> {
   const sockets = new Set<Socket>()
+  const paused = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     sockets.add(socket)
     hop.openMost = Math.max(hop.openMost, sockets.size)
     socket.on("close", () => sockets.delete(socket))
     const session: HopSession = { number: hop.sessions.length, secure: false, transactions: 0, commands: [] }
     hop.sessions.push(session)
-    new Conversation(hop, socket, session).begin()
+    new Conversation(hop, { socket, paused }, session).begin()
   })
   const hop: NextHop & { openMost: number; port: number } = {
     port,
@@ -70,6 +73,7 @@ export async function nextHop(script: NextHopScript = {}, port = 0, address = "1
     sessions: [],
     openMost: 0,
     open: () => sockets.size,
+    resume: () => paused.forEach((socket) => socket.resume()),
     script,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
@@ -86,6 +90,7 @@ export async function nextHop(script: NextHopScript = {}, port = 0, address = "1
 class Conversation {
   readonly #hop: NextHop
   #socket: Socket
+  readonly #paused: Set<Socket>
   readonly #session: HopSession
   #received = Buffer.alloc(0)
   #mode: "commands" | "content" | "deaf" = "commands"
@@ -93,9 +98,10 @@ class Conversation {
   #to: Path[] = []
   #told = false
 
-  constructor(hop: NextHop, socket: Socket, session: HopSession) {
+  constructor(hop: NextHop, { socket, paused }: { socket: Socket; paused: Set<Socket> }, session: HopSession) {
     this.#hop = hop
     this.#socket = socket
+    this.#paused = paused
     this.#session = session
   }
 
@@ -182,7 +188,7 @@ class Conversation {
     const { midContent } = this.#hop.script
     if (midContent && !this.#told && this.#received.length >= midContent.afterBytes) {
       this.#told = true
-      if (midContent.fault === "pause") this.#socket.pause()
+      if (midContent.fault === "pause") this.#paused.add(this.#socket.pause())
       else this.#answer(midContent.fault)
       if (midContent.fault === "stall") return false
     }

@@ -7,15 +7,24 @@ import type { Writable } from "node:stream"
 export type Poured = {
   /** The next piece goes out now. */
   readonly piece: () => void
+  /** How far content has come. */
+  readonly passed: () => Passed
+  /** Nobody reads this piece any more. Not told of those that were still on their way when the last was taken. */
+  readonly spent: (piece: Uint8Array) => void
   /** All of it is out. */
   readonly end: () => void
   /** It could not be read. */
   readonly failed: (why: unknown) => void
 }
 
+/** Bytes of content as they go out, with what was stuffed: what nodemailer has taken, and what of it has left this process. */
+export type Passed = { readonly taken: number; readonly left: number }
+
 export class Pour {
   readonly #content: AsyncIterable<Uint8Array>
   readonly #told: Poured
+  /** Pieces that may still be read by whoever sends them, and the byte each ends before. */
+  readonly #onTheWay: { readonly piece: Uint8Array; readonly end: number }[] = []
   #stopped = false
   #taken: () => void = () => {}
 
@@ -40,11 +49,24 @@ export class Pour {
       this.#told.piece()
       await new Promise<void>((taken) => {
         this.#taken = taken
-        stream.write(piece, () => taken())
+        stream.write(piece, (error) => {
+          if (error) this.#stopped = true // the connection's own end tells
+          taken()
+        })
       })
+      if (!this.#stopped) this.#follow(piece)
     }
     if (this.#stopped) return
     this.#told.end()
     stream.end()
+  }
+
+  #follow(piece: Uint8Array): void {
+    const { taken, left } = this.#told.passed()
+    this.#onTheWay.push({ piece, end: taken })
+    for (let first = this.#onTheWay[0]; first && first.end <= left; first = this.#onTheWay[0]) {
+      this.#onTheWay.shift()
+      this.#told.spent(first.piece)
+    }
   }
 }

@@ -39,6 +39,8 @@ export type Letter = {
   readonly message: KeptMessage
   readonly recipients: readonly KeptRecipient[]
   readonly content: AsyncIterable<Uint8Array>
+  /** Called with pieces of the content whose memory is not read any more, so that it can be had back before it is collected. */
+  readonly spent?: ((piece: Uint8Array) => void) | undefined
   /** Told to the next hop with XCLIENT before the message; it must take it. `undefined`: not told. */
   readonly visitor?: Visitor | undefined
   /** Whether the header section needs SMTPUTF8 (RFC 6531 §3.4); asked only when the next hop lacks it. */
@@ -254,7 +256,7 @@ export class Session {
 
   #transact(letter: Letter): Promise<Ending> {
     const { message, recipients } = letter
-    const pour = this.#pour(letter.content)
+    const pour = this.#pour(letter)
     return new Promise<Ending>((resolve) => {
       this.#end = (ending) => {
         this.#end = () => {}
@@ -286,9 +288,11 @@ export class Session {
   }
 
   /** Hands content on as fast as it is taken, and moves the deadline with it. */
-  #pour(content: AsyncIterable<Uint8Array>): Pour {
+  #pour({ content, spent = () => {} }: Letter): Pour {
     return new Pour(content, {
       piece: () => this.#step.set(BLOCK_MS, () => this.#cut("content is not being taken")),
+      passed: () => this.#client.passed,
+      spent,
       end: () => this.#step.set(FINAL_MS, () => this.#cut("no reply to the end of content")),
       failed: (why) => this.#end({ error: Object.assign(new Error(String(why)), { code: "ESTREAM" }) }),
     })

@@ -12,7 +12,7 @@ import SMTPConnection, {
 } from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
-import type { Pour } from "./pour.ts"
+import type { Passed, Pour } from "./pour.ts"
 
 type Done = (error: Error | null, result?: unknown) => void
 
@@ -29,7 +29,7 @@ interface Inner extends SMTPConnection {
   _recipientQueue: readonly string[]
   _supportedExtensions: string[]
   _ehloLines?: readonly string[]
-  _currentDataStream: object | false
+  _currentDataStream: (Transform & { readonly outByteCount: number }) | false
   _responseActions: ((reply: string) => void)[]
   _createSendStream(done: Sent): Transform
 }
@@ -138,6 +138,14 @@ export class SmtpClient extends Base {
   /** Content has begun and has not gone out to its end: nothing but closing is possible. */
   get amidContent(): boolean {
     return this._currentDataStream !== false
+  }
+
+  /** How far the running content has come. What has left is in the system's hands: no memory of ours is read for it. */
+  get passed(): Passed {
+    const [stream, socket] = [this._currentDataStream, this._socket]
+    if (!stream || !socket) return { taken: 0, left: -1 }
+    const taken = stream.outByteCount
+    return { taken, left: taken - stream.readableLength - socket.writableLength }
   }
 
   /** Sends one line; `heard` is given the reply. If the connection ends first, `error` or `end` is all that comes. */

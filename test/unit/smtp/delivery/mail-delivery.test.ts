@@ -37,6 +37,14 @@ describe("mail that can be delivered", () => {
     expect(at.log.all("mail-delivered")).toHaveLength(1)
   })
 
+  test("is the same at the other end, however many pieces the spool keeps it in", async () => {
+    await using hop = await nextHop()
+    await using at = await desk({ routeOf: routesOf(routeTo(hop)) })
+    const content = Array.from({ length: 50_000 }, (_, index) => `${index}`.padEnd(98) + "\r\n").join("")
+    await at.gone(await at.mail({}, content))
+    expect(hop.messages[0]?.content.toString() === content).toBe(true)
+  })
+
   test("that was there before the start is delivered after it", async () => {
     await using hop = await nextHop()
     await using at = await desk({ routeOf: routesOf(routeTo(hop)) })

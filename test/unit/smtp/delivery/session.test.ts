@@ -42,6 +42,41 @@ describe("a message", () => {
     session.close()
   })
 
+  test.each(["plain", "TLS"])("has its memory back once that is out, and not before (%s)", async (how) => {
+    const tls = how === "TLS" ? { tls: await keyPair("mx.dave.example") } : {}
+    await using hop = await nextHop({ ...tls, midContent: { afterBytes: 1, fault: "pause" } })
+    const session = await opened(hop)
+    const whole = Array.from({ length: 120 }, (_, index) => Buffer.alloc(65_536, `piece ${index}\r\n`.padStart(64)))
+    const expected = Buffer.concat(whole)
+    let [given, spent] = [0, 0]
+    const content = (async function* () {
+      for (const piece of whole) {
+        given += 1
+        yield piece
+      }
+    })()
+    const transaction = session.deliver({
+      ...letter({}, whole),
+      content,
+      spent: (piece) => {
+        spent += 1
+        piece.set(Buffer.alloc(piece.length, "\r\n.\r\n")) // what is still to be sent would arrive like this
+      },
+    })
+    await eventually("the socket is full", async () => {
+      const before = given
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return before > 0 && given === before
+    })
+    expect(given).toBeLessThan(whole.length)
+    expect(spent).toBeLessThan(given)
+    hop.resume()
+    await transaction
+    expect(hop.messages[0]?.content.equals(expected)).toBe(true)
+    expect(spent).toBeGreaterThan(whole.length / 2)
+    session.close()
+  })
+
   test("is read from the spool only as fast as the next hop takes it", async () => {
     await using hop = await nextHop({ midContent: { afterBytes: 1, fault: "pause" } })
     const clock = handClock()
