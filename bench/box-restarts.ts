@@ -49,6 +49,8 @@ type Result = {
   readonly visitorsServed: number
   /** Refused, reset or ended without an answer. */
   readonly visitorsTurnedAway: number
+  /** How that was for them, and how many: what the system said, `end`, or `silence`. */
+  readonly turnedAwayBy: Readonly<Record<string, number>>
   /** From the signal to the first visitor served by the next relay, the start of the program included. */
   readonly awayMs: Quantiles
   /** Of that, from when the relay says that it has started. */
@@ -63,6 +65,7 @@ type Quantiles = { readonly p50: number; readonly p95: number; readonly max: num
 class Visitors {
   served = 0
   turnedAway = 0
+  readonly turnedAwayBy: Record<string, number> = {}
   lastServedStart = 0
   #open = 0
   readonly #port: number
@@ -87,8 +90,12 @@ class Visitors {
     const socket = connect(this.#port, RELAY)
     this.#open++
     let heard = false
-    socket.setTimeout(PATIENCE_MS, () => socket.destroy())
-    socket.on("error", () => {}) // "close" follows
+    let why = "end"
+    socket.setTimeout(PATIENCE_MS, () => {
+      why = "silence"
+      socket.destroy()
+    })
+    socket.on("error", (error: NodeJS.ErrnoException) => (why = error.code ?? error.message)) // "close" follows
     socket.once("data", () => {
       heard = true
       this.lastServedStart = Math.max(this.lastServedStart, started)
@@ -97,8 +104,13 @@ class Visitors {
     socket.once("close", () => {
       this.#open--
       if (heard) this.served++
-      else this.turnedAway++
+      else this.#turned(why)
     })
+  }
+
+  #turned(why: string): void {
+    this.turnedAway++
+    this.turnedAwayBy[why] = (this.turnedAwayBy[why] ?? 0) + 1
   }
 }
 
@@ -136,7 +148,7 @@ async function run(restarts: number, rate: number, restart: Restart): Promise<Re
       process.stderr.write(`\r${done + 1}/${restarts}  served again after ${Math.round(served - signalled)} ms   `)
   }
   await visitors.stop()
-  const { served: visitorsServed, turnedAway: visitorsTurnedAway } = visitors
+  const { served: visitorsServed, turnedAway: visitorsTurnedAway, turnedAwayBy } = visitors
   return {
     how: asked.how,
     engine: asked.engine,
@@ -144,6 +156,7 @@ async function run(restarts: number, rate: number, restart: Restart): Promise<Re
     ratePerSecond: rate,
     visitorsServed,
     visitorsTurnedAway,
+    turnedAwayBy,
     awayMs: quantiles(away),
     backMs: quantiles(back),
     startCpuMs: quantiles(startCpu),
@@ -265,7 +278,7 @@ function lines({ how, awayMs, visitorsTurnedAway }: Result): readonly Line[] {
 type Line = { readonly asked: string; readonly met: boolean }
 
 function textOf(result: Result): string {
-  const { restarts, how, engine, ratePerSecond, load, visitorsServed, visitorsTurnedAway } = result
+  const { restarts, how, engine, ratePerSecond, load, visitorsServed, visitorsTurnedAway, turnedAwayBy } = result
   const row = (name: string, { p50, p95, max }: Quantiles) =>
     `${name.padEnd(48)} p50 ${p50} ms, p95 ${p95} ms, at most ${max} ms`
   return `
@@ -273,7 +286,7 @@ ${restarts} restarts (${how}, ${engine} engine) under ${ratePerSecond} visitors 
 ${row("served again after the signal", result.awayMs)}
 ${row("served again after the relay says that it started", result.backMs)}
 ${row("processor time of a start", result.startCpuMs)}
-visitors served ${visitorsServed}, turned away ${visitorsTurnedAway}`
+visitors served ${visitorsServed}, turned away ${visitorsTurnedAway}${visitorsTurnedAway > 0 ? ` ${JSON.stringify(turnedAwayBy)}` : ""}`
 }
 
 const restart = RESTARTS[asked.how]

@@ -23,12 +23,13 @@ export type Listening = { readonly pid: number; readonly stateFree: () => void }
 type Successor = ({ readonly kind: "listening" } & Listening) | { readonly kind: "failed"; readonly why: string }
 
 /** Starts a successor at every SIGUSR2, one after the other, until one listens: resolves then. */
-export function successorAtSignal(relay: Pick<Relay, "legacy" | "stay">, log: Log): Promise<Listening> {
+export function successorAtSignal(relay: Pick<Relay, "settled" | "legacy" | "stay">, log: Log): Promise<Listening> {
   return new Promise((resolve) => {
     let trying = false
     const tryOne = async (): Promise<void> => {
       if (trying) return
       trying = true
+      await relay.settled() // a box that is on its way here would be nobody's, and its visitors turned away
       const successor = await startSuccessor(relay.legacy)
       if (successor.kind === "listening") {
         process.off("SIGUSR2", asked).on("SIGUSR2", () => {})

@@ -28,6 +28,8 @@ export type Attached = {
   isHere(friend: FriendName): boolean
   /** These boxes were attached to the relay before this one: whoever asks for them waits a little. */
   expect(friends: readonly string[], late: Promise<void>): void
+  /** Resolves when no box is expected any more. */
+  settled(): Promise<unknown>
   /** Resolves when the friend's box is here or not expected any more; `undefined`: there is nothing to wait for. */
   awaited(friend: FriendName): Promise<void> | undefined
   /** Ends the tunnels of a friend whose key was revoked. */
@@ -76,6 +78,7 @@ export function attachedBoxes(): Attached {
       for (const friend of friends) expected.set(friend, Promise.withResolvers())
       void late.then(() => friends.forEach(expectNoMore))
     },
+    settled: () => Promise.all([...expected.values()].map(({ promise }) => promise)),
     awaited: (friend) => expected.get(friend)?.promise,
     open: (friend, request) => newest(friend)?.open(request),
     box: (friend) => newest(friend),

@@ -47,6 +47,8 @@ export type Relay = {
    * not given). Called again it waits for the same end, and can only bring the cut forward.
    */
   stop(drainMs?: number): Promise<void>
+  /** Resolves when every box of the relay before this one has come, or is late: only then can it be passed on in turn. */
+  settled(): Promise<unknown>
   /** What the next relay is given. */
   readonly legacy: Legacy
   /**
@@ -168,6 +170,10 @@ class RunningRelay implements Relay {
       const shown = JSON.stringify(after.shownTo(friend))
       if (shown !== JSON.stringify(before.shownTo(friend))) this.#parts.attached.showAgain(friend, shown)
     }
+  }
+
+  settled(): Promise<unknown> {
+    return this.#parts.attached.settled()
   }
 
   get legacy(): Legacy {
