@@ -6,7 +6,8 @@
  *
  *     npm run bench:mail -- [--messages 3000] [--rounds 3] [--sessions 20] [--bytes 10240] [--json]
  *
- * Rates depend on what else the machine does; processor time and the ratios in one round much less.
+ * Rates depend on what else the machine does, processor time on what its host does: the yardstick before each round and at the end
+ * says how fast the machine was. The ratios in one round depend on neither much.
  */
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
@@ -15,6 +16,7 @@ import { linesOf, type Row } from "./mail/lines.ts"
 import { idleSessionBytes, largeMailBytes } from "./mail/memory.ts"
 import { startSink, type Sink } from "./mail/sink.ts"
 import { LOADS, measure, type Load, type Measured } from "./mail/throughput.ts"
+import { yardstickMs } from "./yardstick.ts"
 
 const { values } = parseArgs({
   options: {
@@ -38,11 +40,13 @@ const contestants = [
   await startPostfixMx(sink.port),
 ]
 const all: Measured[] = []
+const yardsticksMs: number[] = []
 const memory: { who: string; largeMailBytes: number; idleSessionBytes: number | undefined }[] = []
 try {
   for (const contestant of contestants) memory.push(await weigh(contestant, sink))
   for (const contestant of contestants) await warmUp(contestant)
   for (let round = 1; round <= rounds; round++) await run(round)
+  yardsticksMs.push(yardstickMs())
 } finally {
   await Promise.all(contestants.map((contestant) => contestant.stop()))
   await sink.stop()
@@ -63,6 +67,7 @@ async function warmUp(contestant: Contestant): Promise<void> {
 }
 
 async function run(round: number): Promise<void> {
+  yardsticksMs.push(yardstickMs())
   for (const load of Object.keys(LOADS) as Load[]) {
     for (const contestant of round % 2 === 1 ? contestants : contestants.toReversed()) {
       tell(`round ${round} of ${rounds}: ${contestant.name}, ${load}`)
@@ -100,9 +105,12 @@ const lines = [KEEPS, PASSES].flatMap((who) =>
   ),
 )
 if (values.json)
-  console.log(JSON.stringify({ ...amount, rounds, cores: cpus().length, rows, memory, lines }, undefined, 2))
+  console.log(
+    JSON.stringify({ ...amount, rounds, cores: cpus().length, yardsticksMs, rows, memory, lines }, undefined, 2),
+  )
 else {
   console.table(rows)
   console.table(memory)
   console.table(lines)
+  console.log(`yardstick, before each round and at the end: ${yardsticksMs.join(", ")} ms`)
 }
