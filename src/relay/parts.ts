@@ -12,7 +12,6 @@ import { CutThrough } from "../smtp/cut-through/cut-through.ts"
 import { mailDelivery, wayOf, type DeliveryOptions, type MailDelivery } from "../smtp/delivery/mail-delivery.ts"
 import { Strangers } from "../smtp/intake/strangers.ts"
 import { mailServer, type MailServer } from "../smtp/intake/mail-server.ts"
-import type { Clock } from "../clock/clock.ts"
 import type { Log } from "../log/log.ts"
 import type { Hostname } from "../names/hostname.ts"
 import type { FriendName } from "../route/route.ts"
@@ -29,7 +28,7 @@ import { attachedBoxes, type Attached } from "./attached.ts"
 import { boxes, type Boxes } from "./boxes.ts"
 import { openControl } from "./control.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
-import { BOX_EXPECTED_MS, type Inherited } from "./inherited.ts"
+import { boxesAreLate } from "./inherited.ts"
 import { metricsOf, type Measured } from "./metrics.ts"
 import { dailyNotes } from "./daily-notes.ts"
 import { TlsReports } from "./tls-reports.ts"
@@ -214,17 +213,6 @@ async function adminIfAsked(
   const [given] = inherited?.sockets.take(asked) ?? []
   const { bound, descriptors } = closing.use(await openAdmin(asked, sources, given))
   return { listener: "admin", asked, bound, descriptors }
-}
-
-/** The relay before this one sends its boxes here while it closes its part of the state folder. */
-function boxesAreLate(
-  { stateFree }: NonNullable<Inherited["predecessor"]>,
-  clock: Clock,
-  closing: AsyncDisposableStack,
-): Promise<void> {
-  return new Promise((resolve) => {
-    void stateFree.then(() => closing.disposed || closing.defer(clock.after(BOX_EXPECTED_MS, resolve)))
-  })
 }
 
 /** Opens it once the folder is free; not at all if the relay is stopped before. */

@@ -9,6 +9,7 @@ import type { Fields, Log } from "../../src/log/log.ts"
 import type { SocketAddress } from "../../src/names/endpoint.ts"
 import type { Engine } from "../../src/net/engine.ts"
 import { javascriptEngine } from "../../src/net/engine-js.ts"
+import type { Inherited } from "../../src/relay/inherited.ts"
 import { startRelay, type Relay } from "../../src/relay/relay.ts"
 
 export type Logged = { readonly level: "info" | "warn" | "error"; readonly event: string; readonly fields: Fields }
@@ -23,11 +24,15 @@ export type TestRelay = AsyncDisposable & {
 }
 
 /** `yaml`: everything but `relay:`. Ports of 0 are the way to have any free one. */
-export async function testRelay(yaml: string, options: { clock?: Clock; engine?: Engine } = {}): Promise<TestRelay> {
+export async function testRelay(
+  yaml: string,
+  options: { clock?: Clock; engine?: Engine; inherited?: Inherited } = {},
+): Promise<TestRelay> {
   const folder = await mkdtemp(join(tmpdir(), "waypost-relay-"))
   const log: Logged[] = []
   const engine = options.engine ?? javascriptEngine({ log: logInto(log) })
-  const outside = { clock: options.clock ?? systemClock, log: logInto(log), engine }
+  const { clock = systemClock, inherited } = options
+  const outside = { clock, log: logInto(log), engine, inherited }
   const relay = await startRelay(testConfig(yaml, folder), outside).catch(async (error: unknown) => {
     await rm(folder, { recursive: true })
     throw error
