@@ -3,21 +3,22 @@
  * file. The two share the listening sockets, so nobody is refused: the new one accepts beside the old one, says so, and
  * only then does the old one stop accepting. If the new one does not get that far, nothing has changed.
  *
- * The new process finds the sockets as descriptors from 3 on, and what else it has to know in its environment. On the
- * channel between them it says `listening`; the old one closes the channel when the state folder is free.
+ * The new process finds the sockets as descriptors from 3 on; their number is in its environment. On the channel between them
+ * it asks for `boxes` and is told whose are attached, and says `listening`; the old one closes the channel when the
+ * state folder is free.
  */
 import { spawn, type ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import type { Log } from "../log/log.ts"
 import { descriptorsFrom, givenBySystemd, GivenSockets } from "../net/given-sockets.ts"
 import type { Inherited } from "../relay/inherited.ts"
-import type { Legacy, Relay } from "../relay/relay.ts"
+import type { Relay } from "../relay/relay.ts"
 
 /** Ours: loading, checking and binding take a second; a busy machine takes longer. */
 const START_MS_MAX = 60_000
 const VARIABLE = "WAYPOST_TAKES_OVER"
 
-type Told = { readonly sockets: number; readonly boxes: readonly string[] }
+type Said = "boxes" | "listening"
 
 export type Listening = { readonly pid: number; readonly stateFree: () => void }
 type Successor = ({ readonly kind: "listening" } & Listening) | { readonly kind: "failed"; readonly why: string }
@@ -30,7 +31,7 @@ export function successorAtSignal(relay: Pick<Relay, "settled" | "legacy" | "sta
       if (trying) return
       trying = true
       await relay.settled() // a box that is on its way here would be nobody's, and its visitors turned away
-      const successor = await startSuccessor(relay.legacy)
+      const successor = await startSuccessor(relay)
       if (successor.kind === "listening") {
         process.off("SIGUSR2", asked).on("SIGUSR2", () => {})
         return resolve(successor)
@@ -45,14 +46,14 @@ export function successorAtSignal(relay: Pick<Relay, "settled" | "legacy" | "sta
 }
 
 /** Starts the process that follows this one; resolves when it listens, or will not. */
-async function startSuccessor({ descriptors, boxes }: Legacy): Promise<Successor> {
-  const told: Told = { sockets: descriptors.length, boxes }
+async function startSuccessor(relay: Pick<Relay, "legacy">): Promise<Successor> {
+  const { descriptors } = relay.legacy
   const [, ...words] = process.argv
   const child = spawn(process.execPath, [...process.execArgv, ...words], {
     stdio: ["inherit", "inherit", "inherit", ...descriptors, "ipc"],
-    env: { ...process.env, [VARIABLE]: JSON.stringify(told) },
+    env: { ...process.env, [VARIABLE]: String(descriptors.length) },
   })
-  const why = await whyNot(child)
+  const why = await whyNot(child, () => relay.legacy.boxes)
   if (why === undefined) {
     child.unref()
     return { kind: "listening", pid: child.pid ?? 0, stateFree: () => child.connected && child.disconnect() }
@@ -69,20 +70,17 @@ async function ended(child: ChildProcess): Promise<void> {
   await gone
 }
 
-/** `undefined`: it listens. */
-async function whyNot(child: ChildProcess): Promise<string | undefined> {
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), START_MS_MAX)
-  try {
-    return await Promise.race([
-      once(child, "message", { signal: late.signal }).then(() => undefined),
-      once(child, "exit").then(([code, signal]) => `the new process ended with ${code ?? signal}`),
-    ])
-  } catch (error) {
-    return late.signal.aborted ? `the new process did not listen within ${START_MS_MAX / 1000} s` : String(error)
-  } finally {
-    clearTimeout(timer)
-  }
+/** `undefined`: it listens. `boxes`: whose are attached to this relay. */
+function whyNot(child: ChildProcess, boxes: () => readonly string[]): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const late = setTimeout(() => resolve(`the new process did not listen within ${START_MS_MAX / 1000} s`), START_MS_MAX)
+  child.on("message", (said: Said) => {
+    if (said === "listening") resolve(undefined)
+    else child.send([...boxes()], () => {}) // who has ended meanwhile hears nothing
+  })
+  child.once("exit", (code, signal) => resolve(`the new process ended with ${code ?? signal}`))
+  child.once("error", (error) => resolve(String(error)))
+  return promise.finally(() => clearTimeout(late))
 }
 
 /** What this process was started with; `undefined`: nothing. Programs that it starts do not see it again. */
@@ -93,13 +91,27 @@ export function inheritance(): Inherited | undefined {
   if (text === undefined || !process.channel) {
     return given.length > 0 ? { sockets: new GivenSockets(given) } : undefined
   }
-  const { sockets, boxes } = JSON.parse(text) as Told // what startSuccessor wrote
   const stateFree = new Promise<void>((resolve) => process.once("disconnect", resolve))
   process.channel.unref()
-  return { sockets: new GivenSockets(descriptorsFrom(sockets)), predecessor: { boxes, stateFree } }
+  const sockets = new GivenSockets(descriptorsFrom(Number(text))) // what startSuccessor wrote
+  return { sockets, predecessor: { boxes: () => askBoxes(stateFree), stateFree } }
+}
+
+/** None if the relay before this one is gone. */
+function askBoxes(gone: Promise<void>): Promise<readonly string[]> {
+  const answered = new Promise<readonly string[]>((resolve) => {
+    process.once("message", (boxes) => resolve(boxes as string[])) // what whyNot sends
+  })
+  process.channel?.ref()
+  say("boxes")
+  return Promise.race([answered, gone.then(() => [])]).finally(() => process.channel?.unref())
 }
 
 /** Tells the relay before this one, if there is one, that this one has taken its place. */
 export function sayListening(): void {
-  process.send?.("listening")
+  say("listening")
+}
+
+function say(word: Said): void {
+  process.send?.(word, () => {}) // who is gone hears nothing, and "disconnect" tells
 }

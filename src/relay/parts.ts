@@ -28,7 +28,6 @@ import { attachedBoxes, type Attached } from "./attached.ts"
 import { boxes, type Boxes } from "./boxes.ts"
 import { openControl } from "./control.ts"
 import { FROM_THE_RELAY, reacher, type Reach } from "./reach.ts"
-import { boxesAreLate } from "./inherited.ts"
 import { metricsOf, type Measured } from "./metrics.ts"
 import { dailyNotes } from "./daily-notes.ts"
 import { TlsReports } from "./tls-reports.ts"
@@ -97,8 +96,6 @@ export async function openParts(now: Now, outside: Given, closing: AsyncDisposab
   const admin = await adminIfAsked(now, outside, about, closing)
   const tls = await ownCertificate(relay.state, relay.name, outside.clock)
   const attached = closing.adopt(attachedBoxes(), (all) => all.close())
-  const predecessor = outside.inherited?.predecessor
-  if (predecessor) attached.expect(predecessor.boxes, boxesAreLate(predecessor, outside.clock, closing))
   const reach = reacher(attached)
   const journal = state.adopt(journalOf(relay.state, outside.log, free), (opened) => opened.close())
   const greylist = closing.adopt(openGreylist(relay.state, outside.log), (opened) => opened.close())

@@ -14,7 +14,7 @@ import type { FriendName } from "../route/route.ts"
 import { carriedNamesIn, type CarriedNames } from "../store/carried-names.ts"
 import { warn } from "./assessment.ts"
 import type { Now } from "./doors.ts"
-import type { Inherited } from "./inherited.ts"
+import { expectBoxes, type Inherited } from "./inherited.ts"
 import { kernelRoutes } from "./kernel-path.ts"
 import type { Bound } from "./open-listeners.ts"
 import { openParts, type Parts } from "./parts.ts"
@@ -76,6 +76,7 @@ export async function startRelay(config: Config, options: RelayOptions): Promise
   const parts = await openParts(now, options, undo)
   await parts.resolved.follow(backendsOf(config))
   parts.traffic.follow(config.friends)
+  await expectBoxes(parts.attached, inherited?.predecessor, { clock, closing: undo })
   await parts.listeners.change(config.listeners)
   const names = carriedNamesIn(config.relay.state)
   await names.remember(config.friends, clock.now())
