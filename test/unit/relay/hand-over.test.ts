@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals"
 import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import type { Engine } from "../../../src/net/engine.ts"
 import { attachedBox } from "../../support/attached-box.ts"
 import { backend, echo } from "../../support/backend.ts"
 import { engineKinds } from "../../support/engines.ts"
@@ -19,12 +20,8 @@ afterEach(() => {
 
 describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) => {
   test("refuses nobody, neither at its own ports nor on the way to a box, and what was carried goes on", async () => {
-    await using scratch = await scratchFolder()
-    const service = await backend(echo)
-    const places = await freePlaces()
-    await using bob = await startRelayProgram(configuration(places, service.at.port), { engine, folder: scratch.path })
-    await using alice = await attachedBox(scratch.path, places.tunnel, service.at.port)
-    await bob.logged("box attached")
+    await using pair = await bobAndAlice(engine)
+    const { bob, alice, places } = pair
     const running = await visitor(at("127.0.0.1", places.own))
     running.say("before")
     await running.hears("before")
@@ -45,16 +42,11 @@ describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) 
     await running.hears("before and after")
     expect(alice.status()).toMatchObject([{ link: { at: "up" } }])
     await bob.ended() // the last that it carried has ended
-    await service.close()
   })
 
   test("refuses nobody either when the new one is replaced before the box has come to it", async () => {
-    await using scratch = await scratchFolder()
-    const service = await backend(echo)
-    const places = await freePlaces()
-    await using bob = await startRelayProgram(configuration(places, service.at.port), { engine, folder: scratch.path })
-    await using _alice = await attachedBox(scratch.path, places.tunnel, service.at.port)
-    await bob.logged("box attached")
+    await using pair = await bobAndAlice(engine)
+    const { bob, places } = pair
     const visits = new Visits(places.box)
     await eventually("visitors are served", () => visits.served > 20)
     const second = await takePlace(bob)
@@ -65,7 +57,6 @@ describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) 
     await visits.stop()
     expect(visits.turnedAway).toEqual([])
     await bob.ended()
-    await service.close()
   })
 
   test("goes on where the new one does not start, and says why", async () => {
@@ -90,6 +81,20 @@ describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) 
     await service.close()
   })
 })
+
+/** Bob's program, and Alice's box that is attached to it. */
+async function bobAndAlice(engine: Engine["kind"]) {
+  await using undo = new AsyncDisposableStack()
+  const { path: folder } = undo.use(await scratchFolder())
+  const service = await backend(echo)
+  undo.defer(() => service.close())
+  const places = await freePlaces()
+  const bob = undo.use(await startRelayProgram(configuration(places, service.at.port), { engine, folder }))
+  const alice = undo.use(await attachedBox(folder, places.tunnel, service.at.port))
+  await bob.logged("box attached")
+  const closing = undo.move()
+  return { bob, alice, places, [Symbol.asyncDispose]: () => closing.disposeAsync() }
+}
 
 type Places = { readonly own: number; readonly box: number; readonly tunnel: number; readonly admin: number }
 
