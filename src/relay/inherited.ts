@@ -28,15 +28,8 @@ export async function expectBoxes(
 
 /** Resolves when its boxes had their time. It sends them here while it closes its part of the state folder. */
 function boxesAreLate(stateFree: Promise<void>, clock: Clock, closing: AsyncDisposableStack): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  let isClosed = false
-  let forget = (): void => {}
-  closing.defer(() => {
-    isClosed = true
-    forget()
+  const waiting = closing.use(new DisposableStack()) // of its own: `closing` is moved before the folder is free
+  return new Promise((resolve) => {
+    void stateFree.then(() => waiting.disposed || waiting.defer(clock.after(BOX_EXPECTED_MS, resolve)))
   })
-  void stateFree.then(() => {
-    if (!isClosed) forget = clock.after(BOX_EXPECTED_MS, resolve)
-  })
-  return promise
 }

@@ -16,7 +16,7 @@ friends:
 
 describe("a box that was attached to the relay before", () => {
   test("is waited for from when that one has let go, and not for ever", async () => {
-    await using place = await relayAfter(["alice"])
+    await using place = await relayAfter(() => Promise.resolve(["alice"]))
     const { bob, clock, letGo } = place
     let settled = false
     void bob.relay.settled().then(() => (settled = true))
@@ -48,7 +48,7 @@ describe("a box that was attached to the relay before", () => {
   })
 
   test("is not waited for when it was not", async () => {
-    await using place = await relayAfter([])
+    await using place = await relayAfter(() => Promise.resolve([]))
     const { bob } = place
     await bob.relay.settled()
     const carol = await visitor(bob.at("box"))
@@ -58,13 +58,10 @@ describe("a box that was attached to the relay before", () => {
   })
 })
 
-async function relayAfter(boxes: readonly string[] | (() => Promise<readonly string[]>), port = 0) {
+async function relayAfter(boxes: () => Promise<readonly string[]>, port = 0) {
   const clock = handClock()
   const { promise: stateFree, resolve: letGo } = Promise.withResolvers<void>()
-  const inherited = {
-    sockets: new GivenSockets(),
-    predecessor: { boxes: typeof boxes === "function" ? boxes : () => Promise.resolve(boxes), stateFree },
-  }
+  const inherited = { sockets: new GivenSockets(), predecessor: { boxes, stateFree } }
   const bob = await testRelay(configuration(port), { clock, inherited })
   return {
     bob,
