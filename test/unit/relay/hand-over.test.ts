@@ -28,10 +28,7 @@ describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) 
     const visits = [new Visits(places.own), new Visits(places.box)]
     await eventually("visitors are served", () => visits.every(({ served }) => served > 20))
     await takePlace(bob)
-    await eventually(
-      "the box is attached to the new one",
-      () => bob.log.filter(({ msg }) => msg === "box attached").length > 1,
-    )
+    await eventually("the box is attached to the new one", () => times(bob, "box attached") > 1)
     const before = visits.map(({ served }) => served)
     await eventually("the new one serves", () =>
       visits.every(({ served }, index) => served > (before[index] ?? 0) + 50),
@@ -51,9 +48,9 @@ describe.each(engineKinds)("a relay whose place is taken (%s engine)", (engine) 
     await eventually("visitors are served", () => visits.served > 20)
     const second = await takePlace(bob)
     process.kill(second, "SIGUSR2")
-    await eventually("it is replaced too", () => bob.log.filter(({ msg }) => msg === "replaced").length > 1)
+    await eventually("it is replaced too", () => times(bob, "replaced") > 1)
     successors.push(Number(bob.log.findLast(({ msg }) => msg === "replaced")?.["pid"]))
-    await eventually("the box is with the last", () => bob.log.filter(({ msg }) => msg === "box attached").length > 2)
+    await eventually("the box is with the last", () => times(bob, "box attached") > 2)
     await visits.stop()
     expect(visits.turnedAway).toEqual([])
     await bob.ended()
@@ -122,6 +119,11 @@ async function takePlace(bob: RelayProgram): Promise<number> {
   const pid = Number((await bob.logged("replaced"))["pid"])
   successors.push(pid)
   return pid
+}
+
+/** How often it has logged this event, and those that followed it. */
+function times({ log }: RelayProgram, event: string): number {
+  return log.filter(({ msg }) => msg === event).length
 }
 
 function endProcess(pid: number): void {

@@ -63,11 +63,7 @@ describe("a message", () => {
         piece.set(Buffer.alloc(piece.length, "\r\n.\r\n")) // what is still to be sent would arrive like this
       },
     })
-    await eventually("the socket is full", async () => {
-      const before = given
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      return before > 0 && given === before
-    })
+    await stops(() => given)
     expect(given).toBeLessThan(whole.length)
     expect(spent).toBeLessThan(given)
     hop.resume()
@@ -86,11 +82,7 @@ describe("a message", () => {
       for (; ; given++) yield Buffer.alloc(65_536, "a")
     })()
     const transaction = session.deliver({ ...letter(), content: endless })
-    await eventually("the socket is full", async () => {
-      const before = given
-      await new Promise((resolve) => setTimeout(resolve, 200))
-      return before > 0 && given === before
-    })
+    await stops(() => given)
     expect(given).toBeLessThan(400) // what the kernel's buffers hold, and no more
     await clock.turn(ENOUGH_MS)
     expect((await transaction).answers.get("dave@dave.example")).toMatchObject({ kind: "later" })
@@ -484,6 +476,15 @@ function letter(about: Partial<Envelope> = {}, pieces: readonly Uint8Array[] = [
     yield* pieces
   })()
   return { message, recipients, content, headerIsAscii: () => Promise.resolve(true) }
+}
+
+/** Resolves when no more is given, because the socket is full. */
+function stops(given: () => number): Promise<true> {
+  return eventually("the socket is full", async () => {
+    const before = given()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    return before > 0 && given() === before
+  })
 }
 
 function to(...addresses: string[]): Pick<Envelope, "recipients"> {
