@@ -64,7 +64,6 @@ type Quantiles = { readonly p50: number; readonly p95: number; readonly max: num
 /** The visitors and what became of them. Served is who hears from the service at home. */
 class Visitors {
   served = 0
-  turnedAway = 0
   readonly turnedAwayBy: Record<string, number> = {}
   lastServedStart = 0
   #open = 0
@@ -77,6 +76,10 @@ class Visitors {
     this.#timer = setInterval(() => {
       for (this.#owed += (perSecond * TICK_MS) / 1000; this.#owed >= 1; this.#owed--) this.#visit()
     }, TICK_MS)
+  }
+
+  get turnedAway(): number {
+    return Object.values(this.turnedAwayBy).reduce((sum, some) => sum + some, 0)
   }
 
   /** No more of them; resolves when what became of each is known. */
@@ -104,13 +107,8 @@ class Visitors {
     socket.once("close", () => {
       this.#open--
       if (heard) this.served++
-      else this.#turned(why)
+      else this.turnedAwayBy[why] = (this.turnedAwayBy[why] ?? 0) + 1
     })
-  }
-
-  #turned(why: string): void {
-    this.turnedAway++
-    this.turnedAwayBy[why] = (this.turnedAwayBy[why] ?? 0) + 1
   }
 }
 
