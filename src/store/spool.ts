@@ -50,7 +50,7 @@ export interface Spool {
 
 export interface Draft {
   readonly id: MessageId
-  /** Adds content; resolves when more may be given (back-pressure). Rejects with a FaultError SPOOL_FULL or SPOOL_FAILED. */
+  /** Adds content; resolves when more may be given (back-pressure), and the piece is not read any more. Rejects with a FaultError SPOOL_FULL or SPOOL_FAILED. */
   write(piece: Uint8Array): Promise<void>
   /** What was written so far, in pieces. Rejects with a FaultError SPOOL_FAILED. */
   content(): AsyncIterable<Uint8Array>

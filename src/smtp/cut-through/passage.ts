@@ -125,6 +125,11 @@ export class Passage {
     if (!more && this.#at.at === "content" && !isRefusal(content.early)) this.#lose()
   }
 
+  /** Nobody else reads this piece any more, which was written. One that was lost with its connection is left to V8. */
+  spent(piece: Uint8Array): void {
+    if (this.#at.at === "content") this.#at.content.spent(piece)
+  }
+
   /** The end of the content. After `theirs` the message is the friend's, or he has refused it; else it must be kept. */
   async finish(id: MessageId): Promise<Said> {
     if (this.#at.at !== "content") return AWAY

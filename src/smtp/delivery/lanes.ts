@@ -2,6 +2,7 @@
  * The deliveries that run: for each destination some lanes, each with one connection and one message at a time. A lane
  * ends by itself; nothing that a next hop does keeps it open beyond the deadlines of session.ts.
  */
+import { giveBack } from "../../bytes/give-back.ts"
 import { grace } from "../../clock/grace.ts"
 import type { Log } from "../../log/log.ts"
 import type { FriendName } from "../../route/route.ts"
@@ -257,7 +258,7 @@ export class Lanes {
     const headerIsAscii = async (): Promise<boolean> =>
       (await this.#spool.header(message.id, HEADER_BYTES_MAX)).every((byte) => byte < 0x80)
     try {
-      return await courier.deliver({ message, recipients, content, spent: free, visitor, headerIsAscii })
+      return await courier.deliver({ message, recipients, content, spent: giveBack, visitor, headerIsAscii })
     } catch (error) {
       courier.close()
       return { answers: everybody(job, failed("later", "SPOOL_FAILED", printable(String(error)))), spoke: true }
@@ -299,14 +300,6 @@ function begun(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   return (async function* () {
     for (let piece = await first; !piece.done; piece = await pieces.next()) yield piece.value
   })()
-}
-
-/**
- * Gives the memory of a piece of the spool's back at once: a large message would fill what V8 lets lie before it looks (64 MB)
- * with pieces that are out.
- */
-function free({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0)
 }
 
 /** Whose share of connections a target's are. */

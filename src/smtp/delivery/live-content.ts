@@ -1,5 +1,7 @@
 /** Content that goes to a next hop while it still arrives: piece by piece, then the dot. */
 import type { Writable } from "node:stream"
+import { giveBack } from "../../bytes/give-back.ts"
+import { OnTheWay, type Passed } from "./on-the-way.ts"
 import { readReply, type Reply } from "./reply.ts"
 
 /** Resolves to what `begin` settles with; to nothing when the connection is lost or the time is over. */
@@ -8,19 +10,30 @@ export type Within = <Value>(
   begin: (settle: (value: Value) => void) => void,
 ) => Promise<Value | undefined>
 
+export type LiveContentOptions = {
+  /** Begins content on the connection and says where replies go. */
+  readonly open: (heard: (reply: string) => void) => Writable
+  readonly within: Within
+  /** Whether the dot has left. */
+  readonly isOut: () => boolean
+  /** How far content has come. */
+  readonly passed: () => Passed
+}
+
 export class LiveContent {
   readonly #stream: Writable
   readonly #within: Within
   readonly #isOut: () => boolean
+  readonly #onTheWay: OnTheWay
   #early: string | undefined
   #heard: (reply: string) => void = (reply) => void (this.#early ??= reply)
 
-  /** `open` begins content on the connection and says where replies go; `isOut`: whether the dot has left. */
-  constructor(open: (heard: (reply: string) => void) => Writable, within: Within, isOut: () => boolean) {
+  constructor({ open, within, isOut, passed }: LiveContentOptions) {
     this.#stream = open((reply) => this.#heard(reply))
     this.#stream.on("error", () => {}) // the connection's own end tells
     this.#within = within
     this.#isOut = isOut
+    this.#onTheWay = new OnTheWay(passed, giveBack)
   }
 
   /** What the next hop said before the content was at its end. Nothing more may be sent after it. */
@@ -39,6 +52,11 @@ export class LiveContent {
       this.#stream.write(piece, () => settle(true))
     })
     return taken === true && this.#early === undefined
+  }
+
+  /** Nobody else reads this piece any more: if it was taken, its memory goes back once it is out. */
+  spent(piece: Uint8Array): void {
+    if (this.#early === undefined) this.#onTheWay.follow(piece)
   }
 
   /** The dot. Resolves to the reply to it; `undefined`: none came, and nobody knows whether the message was taken. */

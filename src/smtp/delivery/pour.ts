@@ -3,6 +3,7 @@
  * more than `pipe` and `destroy`; a stream in between would cost a small message more than its own bytes do.
  */
 import type { Writable } from "node:stream"
+import { OnTheWay, type Passed } from "./on-the-way.ts"
 
 export type Poured = {
   /** The next piece goes out now. */
@@ -17,20 +18,17 @@ export type Poured = {
   readonly failed: (why: unknown) => void
 }
 
-/** Bytes of content as they go out, with what was stuffed: what nodemailer has taken, and what of it has left this process. */
-export type Passed = { readonly taken: number; readonly left: number }
-
 export class Pour {
   readonly #content: AsyncIterable<Uint8Array>
   readonly #told: Poured
-  /** Pieces that may still be read by whoever sends them, and the byte each ends before. */
-  readonly #onTheWay: { readonly piece: Uint8Array; readonly end: number }[] = []
+  readonly #onTheWay: OnTheWay
   #stopped = false
   #taken: () => void = () => {}
 
   constructor(content: AsyncIterable<Uint8Array>, told: Poured) {
     this.#content = content
     this.#told = told
+    this.#onTheWay = new OnTheWay(told.passed, told.spent)
   }
 
   pipe(stream: Writable): void {
@@ -54,19 +52,10 @@ export class Pour {
           taken()
         })
       })
-      if (!this.#stopped) this.#follow(piece)
+      if (!this.#stopped) this.#onTheWay.follow(piece)
     }
     if (this.#stopped) return
     this.#told.end()
     stream.end()
-  }
-
-  #follow(piece: Uint8Array): void {
-    const { taken, left } = this.#told.passed()
-    this.#onTheWay.push({ piece, end: taken })
-    for (let first = this.#onTheWay[0]; first && first.end <= left; first = this.#onTheWay[0]) {
-      this.#onTheWay.shift()
-      this.#told.spent(first.piece)
-    }
   }
 }

@@ -180,11 +180,12 @@ export class Session {
   /** After 354 to a DATA of `ask`. */
   content(): LiveContent {
     this.#messages += 1
-    return new LiveContent(
-      (heard) => this.#client.content(heard),
-      (deadlineMs, begin) => this.#within(deadlineMs, begin),
-      () => !this.#client.amidContent,
-    )
+    return new LiveContent({
+      open: (heard) => this.#client.content(heard),
+      within: (deadlineMs, begin) => this.#within(deadlineMs, begin),
+      isOut: () => !this.#client.amidContent,
+      passed: () => this.#client.passed,
+    })
   }
 
   /** Sends one message. Resolves with an answer for every recipient; content is read only if it is asked for. */

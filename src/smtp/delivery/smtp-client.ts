@@ -12,7 +12,8 @@ import SMTPConnection, {
 } from "nodemailer/lib/smtp-connection"
 import { hostname, type Hostname } from "../../names/hostname.ts"
 import type { IpAddress } from "../../names/ip-address.ts"
-import type { Passed, Pour } from "./pour.ts"
+import type { Passed } from "./on-the-way.ts"
+import type { Pour } from "./pour.ts"
 
 type Done = (error: Error | null, result?: unknown) => void
 

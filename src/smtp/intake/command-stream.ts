@@ -9,11 +9,13 @@ import type { FaultCode } from "../../faults/faults.ts"
 import { readCommandLine } from "./command-line.ts"
 import type { Taken } from "./incoming-message.ts"
 
-/** Where content goes while a message is coming in. */
+/** Where content goes while a message is coming in. What is consumed whole may be gone afterwards, memory and all. */
 export type TakeContent = (bytes: Uint8Array) => Promise<Taken>
 
 /** Ours: pipelined commands before other connections get their turn. */
 const COMMANDS_PER_TURN_MAX = 100
+
+const NOTHING = new Uint8Array()
 
 export class CommandStream extends SMTPStream {
   readonly #refuse: (code: FaultCode) => void
@@ -65,8 +67,9 @@ export class CommandStream extends SMTPStream {
   }
 
   async #content(unread: Uint8Array, takeContent: TakeContent): Promise<Uint8Array> {
+    const unreadBytes = unread.length
     const { consumedBytes, ended } = await takeContent(unread)
     if (ended && this.#takeContent === takeContent) this.#takeContent = undefined
-    return unread.subarray(consumedBytes)
+    return consumedBytes === unreadBytes ? NOTHING : unread.subarray(consumedBytes)
   }
 }

@@ -2,6 +2,7 @@
  * One message on its way from the client into the spool: what arrives is checked and handed on at once, so that its
  * size costs no memory. What is wrong with it is remembered and answered at its end, where alone a client listens.
  */
+import { giveBack } from "../../bytes/give-back.ts"
 import type { Clock } from "../../clock/clock.ts"
 import { FaultError, fault, type Fault } from "../../faults/faults.ts"
 import type { Draft, Envelope } from "../../store/spool.ts"
@@ -83,7 +84,7 @@ export class IncomingMessage {
     return this.#refusedBytes > REFUSED_BYTES_MAX
   }
 
-  /** Takes what has arrived, up to the end of the content. Resolves when more may come. Never rejects. */
+  /** Takes what has arrived, up to the end of the content, and with it the memory, if none of it is left. Resolves when more may come. Never rejects. */
   async take(bytes: Uint8Array): Promise<Taken> {
     const { content, consumedBytes, ended } = this.#reader.read(bytes)
     const passed = this.#check(content)
@@ -148,9 +149,11 @@ export class IncomingMessage {
     const all = this.#ours ? Buffer.concat([this.#ours, piece]) : piece
     this.#ours = undefined
     if (all.length === 0) return
-    const passage = this.#authentication ? undefined : this.#passage
+    const passage = this.#authentication || !this.#passage?.isLive ? undefined : this.#passage
     const kept = this.#unkept ? undefined : this.#remember(this.#draft.write(all))
     await Promise.all([kept, passage?.write(all)])
+    if (passage) passage.spent(all)
+    else giveBack(all)
     if (!passage?.isLive) this.#fault ??= this.#unkept
   }
 
@@ -158,7 +161,10 @@ export class IncomingMessage {
   async #passOn(top: Uint8Array, passage: Passage): Promise<void> {
     await passage.write(top)
     try {
-      for await (const piece of this.#draft.content()) await passage.write(piece)
+      for await (const piece of this.#draft.content()) {
+        await passage.write(piece)
+        passage.spent(piece)
+      }
     } catch (error) {
       this.#fault = error instanceof FaultError ? error.fault : fault("SPOOL_FAILED", String(error))
       passage.reset()

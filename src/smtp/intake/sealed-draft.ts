@@ -25,8 +25,9 @@ export class SealedDraft implements Draft {
   }
 
   async write(piece: Uint8Array): Promise<void> {
-    if (this.#sealer) return asFault((await this.#sealer).write(piece))
-    this.#held.push(Buffer.from(piece)) // its memory is the socket's
+    const own = Buffer.from(piece) // age reads what it was given later
+    if (this.#sealer) return asFault((await this.#sealer).write(own))
+    this.#held.push(own)
     this.#heldBytes += piece.length
     if (this.#heldBytes > HELD_BYTES_MAX) await this.#seal()
   }

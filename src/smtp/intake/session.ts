@@ -232,10 +232,11 @@ export class MailSession extends SMTPConnection {
     let leftBytes = chunkBytes
     this.#receive(begun.kind === "begun" ? begun.message : "nothing of use", async (bytes) => {
       const chunk = bytes.subarray(0, leftBytes)
-      leftBytes -= chunk.length
+      const consumedBytes = chunk.length
+      leftBytes -= consumedBytes
       if (begun.kind === "begun") await begun.message.take(chunk)
       if (leftBytes === 0) await ended()
-      return { consumedBytes: chunk.length, ended: leftBytes === 0 }
+      return { consumedBytes, ended: leftBytes === 0 }
     })
     resume()
   }

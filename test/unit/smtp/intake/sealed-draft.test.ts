@@ -32,7 +32,11 @@ test.each([
   await using kept = await temporarySpool()
   const plain = `Subject: noon\r\n\r\n${randomBytes(bytes / 2).toString("hex")}\r\n`
   const draft = new SealedDraft(kept.spool.draft(), TO)
-  for (let at = 0; at < plain.length; at += 10_000) await draft.write(Buffer.from(plain.slice(at, at + 10_000)))
+  for (let at = 0; at < plain.length; at += 10_000) {
+    const piece = Buffer.from(plain.slice(at, at + 10_000))
+    await draft.write(piece)
+    piece.fill("\n") // its memory is somebody else's from here on
+  }
   expect(await onDisk(kept.folder, "Subject: noon")).toBe(false)
   await draft.commit(envelope())
   const message = await kept.spool.find(draft.id)
